@@ -1,0 +1,1 @@
+"""What the history of one account says. One file a signal."""

@@ -1,0 +1,1 @@
+"""Ways to find a group of accounts that act in concert. One file a way."""

@@ -1,0 +1,1 @@
+"""Recorded posts and live networks, each turned into normalised posts."""
