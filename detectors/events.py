@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 Kind = Literal["original", "repost", "reply", "quote"]
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time with a zone, so that any two can be compared. The tolerant way reads one without a zone as UTC."""
 
 REASONS: dict[str, str] = {
     "not_json": "the line is not JSON (cut off, or another format)",
@@ -58,8 +60,8 @@ class Profile(msgspec.Struct, kw_only=True, gc=False):
     handle: str | None = None
     name: str | None = None
     description: str | None = None
-    created_at: datetime | None = None
-    observed_at: datetime | None = None
+    created_at: Moment | None = None
+    observed_at: Moment | None = None
     followers: int | None = None
     following: int | None = None
     posts: int | None = None
@@ -94,19 +96,19 @@ class Post(msgspec.Struct, kw_only=True, gc=False):
     id: str
     platform: str
     author_id: str
-    created_at: datetime
+    created_at: Moment
     time_ms: int = 0
     kind: Kind = "original"
     text: str = ""
-    received_at: datetime | None = None
-    edited_at: datetime | None = None
+    received_at: Moment | None = None
+    edited_at: Moment | None = None
     precision_s: float | None = None
     lang: str | None = None
     client: str | None = None
     url: str | None = None
     ref_id: str | None = None
     ref_author_id: str | None = None
-    ref_created_at: datetime | None = None
+    ref_created_at: Moment | None = None
     ref_author: Profile | None = None
     conversation_id: str | None = None
     hashtags: list[str] | None = None
@@ -179,7 +181,11 @@ def from_mapping(record: Mapping[str, Any]) -> Post:
 
 
 def _object(line: bytes) -> dict[str, Any]:
-    value = _generic.decode(line)
+    try:
+        value = _generic.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        # A wrong type was met before the place where the JSON breaks off.
+        raise Rejection("not_json", str(problem)) from None
     if not isinstance(value, dict):
         raise Rejection("not_an_object", f"expected an object, got {type(value).__name__}")
     return value
@@ -218,12 +224,20 @@ def _as_id(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _with_zone(value: str | datetime) -> str | datetime:
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else value
+
+
 def _fix_times(fields: dict[str, Any], names: tuple[str, ...]) -> None:
     for name in names:
         value = fields.get(name)
-        if isinstance(value, int) and not isinstance(value, bool):
+        if isinstance(value, str | datetime):
+            fields[name] = _with_zone(value)
+        elif isinstance(value, int) and not isinstance(value, bool):
             if not _EARLIEST_MS <= value < _LATEST_MS:
                 raise Rejection("bad_time", f"{name} is {value}, not epoch milliseconds of 2000 to 2100")
-            fields[name] = datetime.fromtimestamp(value // 1000, UTC).replace(
-                microsecond=value % 1000 * 1000
-            )
+            fields[name] = datetime.fromtimestamp(value // 1000, UTC).replace(microsecond=value % 1000 * 1000)

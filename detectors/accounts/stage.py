@@ -1,0 +1,152 @@
+"""The ACCOUNTS stage: turns posts into signals, so that no later stage looks an account up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import msgspec
+import numpy as np
+
+from detectors.accounts import automation
+from detectors.accounts.declared import is_declared
+from detectors.background import ScoreBackground
+from detectors.batches import SignalBatch
+from detectors.events import Post, milliseconds
+from detectors.findings import Member, account_key
+from detectors.text import fingerprint, names_its_source, read_entities
+
+HOUR_MS = 3_600_000
+NO_SCORE = -1
+
+
+class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings of the account memory."""
+
+    max_accounts: int = 1_000_000
+    """Accounts remembered; beyond it those seen once go first, oldest first."""
+    rescore_minutes: int = 60
+    """How long an automation score is used before the profile is looked at again."""
+
+
+class Account:
+    """What the stream itself showed of one account."""
+
+    __slots__ = ("declared", "first_ms", "last_ms", "posts", "reposts", "score", "scored_ms")
+
+    def __init__(self, now_ms: int) -> None:
+        self.first_ms = now_ms
+        self.last_ms = now_ms
+        self.posts = 0
+        self.reposts = 0
+        self.score = NO_SCORE
+        self.scored_ms = -HOUR_MS * 10**6
+        self.declared = False
+
+
+class Accounts:
+    """Keeps a little of each account and says of each post how its author looks.
+
+    Examples
+    --------
+    >>> from detectors.events import from_mapping
+    >>> post = from_mapping({"id": "1", "platform": "x", "author_id": "7", "created_at": 1_500_000_000_000,
+    ...                      "text": "Bonjour #Debat"})
+    >>> batch = Accounts().take(1_500_000_005_000, [post])
+    >>> batch.members[0].hashtags, batch.members[0].score
+    (('debat',), -1)
+    """
+
+    def __init__(self, settings: AccountSettings | None = None) -> None:
+        self.settings = settings or AccountSettings()
+        self.evicted = 0
+        self.background = ScoreBackground()
+        self._once: dict[str, Account] = {}
+        self._again: dict[str, Account] = {}
+
+    def __len__(self) -> int:
+        return len(self._once) + len(self._again)
+
+    def get(self, key: str) -> Account | None:
+        """The account of a key, if it is remembered."""
+        return self._again.get(key) or self._once.get(key)
+
+    def take(self, tick_ms: int, posts: list[Post]) -> SignalBatch:
+        """Make the signals of one tick. The posts must be in canonical order."""
+        keys = [account_key(post.platform, post.author_id) for post in posts]
+        accounts = [self._seen(key, post) for key, post in zip(keys, posts, strict=True)]
+        self._score(posts, accounts)
+        batch = SignalBatch(tick_ms, posts, bot_share=self.background.share())
+        for post, key, account in zip(posts, keys, accounts, strict=True):
+            entities = read_entities(post.text)
+            batch.fingerprints.append(fingerprint(entities, post.text))
+            tags = post.hashtags if post.hashtags is not None else entities.hashtags
+            targets = post.mentions if post.mentions is not None else entities.mentions
+            links = post.links if post.links is not None else entities.links
+            batch.members.append(
+                Member(
+                    post.time_ms,
+                    post.id,
+                    key,
+                    account.score,
+                    tuple(targets),
+                    normalise_tags(tags) if tags else (),
+                    bool(links),
+                    # A source is named with an @; most posts have none, and the search is not free.
+                    "@" in post.text and names_its_source(post.text),
+                    account.declared,
+                )
+            )
+        self._forget()
+        return batch
+
+    def _seen(self, key: str, post: Post) -> Account:
+        account = self._again.get(key)
+        if account is None:
+            account = self._once.pop(key, None)
+            if account is None:
+                account = self._once[key] = Account(post.time_ms)
+            else:
+                self._again[key] = account
+        account.posts += 1
+        account.reposts += post.kind == "repost"
+        account.last_ms = post.time_ms
+        return account
+
+    def _score(self, posts: list[Post], accounts: list[Account]) -> None:
+        """Score the accounts whose score is missing or old, all in one call."""
+        rows: list[tuple[float, ...]] = []
+        scored: list[Account] = []
+        rescore_ms = self.settings.rescore_minutes * 60_000
+        for post, account in zip(posts, accounts, strict=True):
+            profile = post.author
+            if profile is None or post.time_ms - account.scored_ms < rescore_ms:
+                continue
+            account.scored_ms = post.time_ms
+            account.declared = is_declared(profile)
+            observed = milliseconds(profile.observed_at) if profile.observed_at else post.time_ms
+            rows.append(automation.features(profile, observed))
+            scored.append(account)
+        if not rows:
+            return
+        for account, value in zip(scored, automation.score(np.array(rows)).tolist(), strict=True):
+            if math.isnan(value):
+                continue
+            if account.score == NO_SCORE:
+                self.background.add(round(value * 1000), account.last_ms)
+            account.score = round(value * 1000)
+
+    def _forget(self) -> None:
+        while len(self) > self.settings.max_accounts:
+            store = self._once or self._again
+            del store[next(iter(store))]
+            self.evicted += 1
+
+
+def normalise_tags(tags: Iterable[str]) -> tuple[str, ...]:
+    """Case-folded, without ``#``, each once, in the order of the post.
+
+    >>> normalise_tags(["#Débat", "débat", "NUIT"])
+    ('débat', 'nuit')
+    """
+    return tuple(dict.fromkeys(name for tag in tags if (name := tag.lstrip("#＃").casefold())))

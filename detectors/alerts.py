@@ -1,0 +1,162 @@
+"""One alert (`vigie.alert.v1`): a revision of a case as a CloudEvents message.
+
+Everything in it follows from the posts, so two runs over the same posts give the same bytes. Only
+``data.published_at`` is the clock's; it is null here and set by whoever publishes.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from detectors import __version__
+from detectors.accounts import automation
+from detectors.cases import Judged, Revision
+from detectors.findings import Evidence, Finding, Member, Subject, author_of
+from detectors.severity import Reason
+from detectors.wording import Both, not_proved, sentence, summary
+
+TYPE = "vigie.alert.v1"
+SCHEMA = "https://vigie.invalid/schemas/vigie.alert.v1.json"
+DETECTORS = ("near_duplicates", "hashtags")
+"""Names of the detectors, as they stand in alerts."""
+TRAITS = ("bot_share",)
+"""Names of the traits, as they stand in alerts."""
+
+_MAX_SUBJECTS, _MAX_ACCOUNTS, _MAX_POSTS = 200, 200, 50
+_FINDING_ACCOUNTS, _FINDING_POSTS = 50, 20
+
+
+def instant(time_ms: int) -> str:
+    """A time in milliseconds since the epoch as RFC 3339 in UTC.
+
+    >>> instant(1_500_000_000_123)
+    '2017-07-14T02:40:00.123Z'
+    """
+    moment = datetime.fromtimestamp(time_ms // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{time_ms % 1000:03d}Z"
+
+
+def render(revision: Revision, config_version: str) -> dict[str, Any]:
+    """Turn a revision of a case into its alert."""
+    case = revision.case
+    subjects = case.subjects
+    return {
+        "specversion": "1.0",
+        "id": f"{case.case_id}.{case.revision}",
+        "type": TYPE,
+        "source": "vigie",
+        "subject": str(subjects[0]),
+        "time": instant(revision.tick_ms),
+        "dataschema": SCHEMA,
+        "datacontenttype": "application/json",
+        "data": {
+            "case_id": case.case_id,
+            "revision": case.revision,
+            "status": revision.status,
+            "severity": case.severity or "notice",
+            "score": case.score,
+            "probability": None,
+            "summary": _both(summary(case)),
+            "reasons": [_reason(reason) for reason in case.best.assessment.reasons],
+            "detectors": sorted({judged.finding.detector for judged in case.findings.values()}),
+            "subjects": [_subject(subject) for subject in subjects[:_MAX_SUBJECTS]],
+            "subjects_total": len(subjects),
+            "window": {"start": instant(case.first_seen_ms), "end": instant(case.last_post_ms)},
+            "first_seen": instant(case.first_seen_ms),
+            "detected_at": instant(case.detected_ms),
+            "published_at": None,
+            "group": _group(revision),
+            "findings": [_finding(judged) for judged in revision.new],
+            "traits": [_bot_share(case.best.finding)],
+            "related": {"merged_into": None, "split_from": None, "earlier": []},
+            "verdict": None,
+            "coverage": {"sampling": None, "filter": None, "gaps": []},
+            "not_proved": [_both(text) for text in not_proved(case)],
+            "disarm": [],
+            "versions": {
+                "vigie": __version__,
+                "config": config_version,
+                "lists": None,
+                "models": automation.VERSION,
+            },
+        },
+    }
+
+
+def _both(texts: Both) -> dict[str, str]:
+    return {"en": texts[0], "fr": texts[1]}
+
+
+def _subject(subject: Subject) -> dict[str, str]:
+    return {"kind": subject.kind, "value": subject.value}
+
+
+def _reason(reason: Reason) -> dict[str, Any]:
+    return {"code": reason.code, "points": reason.points, "numbers": reason.numbers} | _both(sentence(reason))
+
+
+def _post(member: Member) -> dict[str, str]:
+    return {
+        "id": member.post_id,
+        "author_id": author_of(member.account),
+        "created_at": instant(member.time_ms),
+    }
+
+
+def _group(revision: Revision) -> dict[str, Any]:
+    case = revision.case
+    # The accounts of the most findings first: they are the core of the case.
+    accounts = sorted(case.accounts, key=lambda name: (-case.accounts[name], name))
+    posts = {
+        (member.account, member.post_id): member
+        for judged in case.findings.values()
+        for member in judged.finding.posts
+    }
+    shown = sorted(posts.values())
+    return {
+        "accounts_total": case.accounts_total,
+        "posts_total": max(len(posts), max(judged.finding.posts_total for judged in case.findings.values())),
+        "accounts": [author_of(account) for account in accounts[:_MAX_ACCOUNTS]],
+        "posts": [_post(member) for member in [*shown[:1], *shown[1:][-(_MAX_POSTS - 1) :]]],
+    }
+
+
+def _finding(judged: Judged) -> dict[str, Any]:
+    finding = judged.finding
+    posts = finding.posts
+    return {
+        "finding_id": finding.finding_id,
+        "detector": finding.detector,
+        "subjects": [_subject(subject) for subject in finding.subjects],
+        "window": {"start": instant(finding.start_ms), "end": instant(finding.end_ms)},
+        "accounts_total": finding.accounts_total,
+        "posts_total": finding.posts_total,
+        "accounts": [author_of(account) for account in finding.accounts[:_FINDING_ACCOUNTS]],
+        "posts": [_post(member) for member in [*posts[:1], *posts[1:][-(_FINDING_POSTS - 1) :]]],
+        "template": finding.template,
+        "score": judged.assessment.score,
+        "evidence": finding.evidence,
+        "reasons": [_reason(reason) for reason in judged.assessment.reasons],
+    }
+
+
+def _bot_share(finding: Finding) -> dict[str, Any]:
+    """The trait that this version measures; a group without scores is "not enough data", never "not found"."""
+    evidence: Evidence = finding.evidence
+    value, reference = evidence.get("bot_share"), evidence.get("bot_share_reference")
+    low = evidence.get("bot_share_low")
+    if value is None or reference is None or low is None or (evidence.get("scored_accounts") or 0) < 8:
+        state, effect = "not_enough_data", None
+    else:
+        state = "found" if low >= reference + 0.15 else "not_found"
+        effect = round(value - reference, 4)
+    return {
+        "name": "bot_share",
+        "state": state,
+        "value": value,
+        "reference": reference,
+        "effect": effect,
+        "p_value": evidence.get("bot_share_p"),
+        "n": evidence.get("scored_accounts") or 0,
+    }

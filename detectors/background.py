@@ -1,0 +1,227 @@
+"""What is ordinary in the stream, so that the unusual can be told from it."""
+
+from __future__ import annotations
+
+import math
+import statistics
+
+from detectors.findings import Evidence
+
+HOUR_MS = 3_600_000
+_PHRASE = 0.5
+
+ENOUGH = 5
+"""Comparable subjects under which a comparison is \"not enough data\"."""
+
+
+class WordFrequencies:
+    """How often each word occurs in the stream's recent original texts.
+
+    Words of a sample of distinct texts are counted; counts are halved every hour of event time and words
+    that reach zero are forgotten, so that memory follows what is current.
+
+    Parameters
+    ----------
+    max_words : int
+        Upper bound on the words held; above it all counts are halved at once.
+    """
+
+    def __init__(self, max_words: int = 300_000) -> None:
+        self._counts: dict[str, int] = {}
+        self._total = 0
+        self._max_words = max_words
+        self._halved_ms = 0
+        self.forgotten = 0
+
+    def add(self, folded: str, time_ms: int) -> None:
+        """Count the words of one folded text."""
+        if time_ms - self._halved_ms >= HOUR_MS:
+            if self._halved_ms:
+                self._halve()
+            self._halved_ms = time_ms
+        counts = self._counts
+        words = folded.split()
+        for word in words:
+            counts[word] = counts.get(word, 0) + 1
+        self._total += len(words)
+        if len(counts) > self._max_words:
+            self._halve()
+
+    def _halve(self) -> None:
+        before = len(self._counts)
+        self._counts = {word: count >> 1 for word, count in self._counts.items() if count > 1}
+        self._total = sum(self._counts.values())
+        self.forgotten += before - len(self._counts)
+
+    def bits(self, folded: str) -> float:
+        """Self-information of a text under the unigram model with add-one smoothing, in bits.
+
+        >>> words = WordFrequencies()
+        >>> words.add("the the the the cat", 0)
+        >>> words.bits("cat") > words.bits("the")
+        True
+        """
+        total = self._total + len(self._counts) + 1
+        # A word repeated in the text tells nothing new the second time.
+        return sum(math.log2(total / (self._counts.get(word, 0) + 1)) for word in set(folded.split()))
+
+
+def coincidence_bits(text_bits: float, accounts: int, posts: int) -> float:
+    """How improbable it is that this many independent people write one text, in bits.
+
+    With n independent posts, k of which carry a text of probability p = 2^-(H/2), the expected number of
+    such k-tuples is C(n, k) p^(k-1). The half allows for words not being independent of each other
+    within a phrase. Returns -log2 of that number: 0 means "once by chance", 10 "once in a thousand streams".
+
+    Parameters
+    ----------
+    text_bits : float
+        H, the self-information of the text by `WordFrequencies.bits`.
+    accounts : int
+        k, the accounts that wrote it.
+    posts : int
+        n, the original posts in the window.
+    """
+    k, n = accounts, max(posts, accounts)
+    log_choose = (math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)) / math.log(2)
+    return round((k - 1) * _PHRASE * text_bits - log_choose, 4)
+
+
+class Comparables:
+    """The same measurements of other subjects of like size, to compare one subject with.
+
+    Each subject is held with its newest measurements; a subject is comparable to another if their sizes are
+    within a factor of ``size_factor`` and it was judged within ``window_ms``.
+
+    Examples
+    --------
+    >>> others = Comparables(window_ms=1000, size_factor=4, max_subjects=100)
+    >>> for n in range(5):
+    ...     others.put(f"tag{n}", size=20, now_ms=0, measures={"share": n / 10})
+    >>> others.median("other", size=30, now_ms=10, measure="share")
+    (0.2, 5)
+    """
+
+    def __init__(self, *, window_ms: int, size_factor: int, max_subjects: int) -> None:
+        self._window_ms = window_ms
+        self._factor = size_factor
+        self._max = max_subjects
+        self._held: dict[str, tuple[int, int, dict[str, float | None]]] = {}
+
+    def put(self, subject: str, *, size: int, now_ms: int, measures: dict[str, float | None]) -> None:
+        """Remember the newest measurements of a subject."""
+        self._held.pop(subject, None)
+        self._held[subject] = (now_ms, size, measures)
+        while len(self._held) > self._max:
+            del self._held[next(iter(self._held))]
+
+    def median(self, subject: str, *, size: int, now_ms: int, measure: str) -> tuple[float | None, int]:
+        """Median of a measurement over comparable subjects, and how many there were.
+
+        Where fewer than five are of like size, all sizes are taken: that is better than nothing.
+        """
+        values: list[float] = []
+        of_like_size: list[float] = []
+        for name, (judged_ms, other_size, measures) in reversed(self._held.items()):
+            if now_ms - judged_ms > self._window_ms:
+                break
+            value = measures.get(measure)
+            if value is None or name == subject:
+                continue
+            values.append(value)
+            if other_size <= size * self._factor and size <= other_size * self._factor:
+                of_like_size.append(value)
+        if len(of_like_size) >= ENOUGH:
+            values = of_like_size
+        if not values:
+            return None, 0
+        return round(statistics.median(values), 4), len(values)
+
+
+class ScoreBackground:
+    """Mean automation score over the accounts of the stream, each counted once while it is remembered.
+
+    Sums are integers and halved together every hour of event time, so that the mean follows the stream.
+
+    Examples
+    --------
+    >>> background = ScoreBackground()
+    >>> for score in [100] * 150 + [300] * 50:
+    ...     background.add(score, 0)
+    >>> background.share()
+    0.15
+    """
+
+    MIN_ACCOUNTS = 200
+
+    def __init__(self) -> None:
+        self._accounts = 0
+        self._sum = 0
+        self._halved_ms = 0
+
+    def add(self, score: int, time_ms: int) -> None:
+        """Count one account with its score, 0 to 1000."""
+        if time_ms - self._halved_ms >= HOUR_MS:
+            self._accounts //= 2
+            self._sum //= 2
+            self._halved_ms = time_ms
+        self._accounts += 1
+        self._sum += score
+
+    def share(self) -> float | None:
+        """Expected share of automated accounts in the stream; None under 200 accounts."""
+        if self._accounts < self.MIN_ACCOUNTS:
+            return None
+        return round(self._sum / (1000 * self._accounts), 4)
+
+
+def expected_share(scores: list[int]) -> Evidence:
+    """Expected share of automated accounts with its 95 % interval, from scores 0 to 1000.
+
+    With p_i = score / 1000, the share is mean(p_i) and the interval -+ 1.96 sqrt(sum p_i (1 - p_i)) / n, the
+    normal approximation of the Poisson binomial distribution. It covers the draw of the accounts' natures,
+    not the errors of the model behind the scores.
+
+    >>> expected_share([100, 100, 900, 900])
+    {'bot_share': 0.5, 'bot_share_low': 0.206, 'bot_share_high': 0.794, 'scored_accounts': 4}
+    """
+    if not scores:
+        return {"bot_share": None, "bot_share_low": None, "bot_share_high": None, "scored_accounts": 0}
+    n = len(scores)
+    share = sum(scores) / (1000 * n)
+    spread = 1.96 * math.sqrt(sum(score * (1000 - score) for score in scores)) / (1000 * n)
+    return {
+        "bot_share": round(share, 4),
+        "bot_share_low": round(max(0.0, share - spread), 4),
+        "bot_share_high": round(min(1.0, share + spread), 4),
+        "scored_accounts": n,
+    }
+
+
+def binomial_tail(successes: int, trials: int, probability: float) -> float:
+    """P(X >= successes) for X ~ Binomial(trials, probability): chance of a share at least this high.
+
+    >>> round(binomial_tail(3, 3, 0.5), 4)
+    0.125
+    """
+    if successes <= 0:
+        return 1.0
+    if probability <= 0:
+        return 0.0
+    if probability >= 1:
+        return 1.0
+    log_p, log_q = math.log(probability), math.log1p(-probability)
+    total = 0.0
+    for k in range(successes, trials + 1):
+        log_term = (
+            math.lgamma(trials + 1)
+            - math.lgamma(k + 1)
+            - math.lgamma(trials - k + 1)
+            + k * log_p
+            + (trials - k) * log_q
+        )
+        term = math.exp(log_term)
+        total += term
+        if k > trials * probability and term < total * 1e-9:
+            break
+    return min(1.0, total)

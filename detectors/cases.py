@@ -1,0 +1,206 @@
+"""Findings that are the same operation become one case, which keeps its id and speaks in revisions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from detectors.findings import Finding, Subject, stable_id
+from detectors.severity import NOTICE, Assessment, Severity, severity_of
+
+Status = Literal["open", "updated", "closed"]
+MINUTE_MS = 60_000
+
+
+class CaseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings of cases. Times in seconds or minutes of event time."""
+
+    cooldown_s: int = 60
+    """Shortest time between two revisions of a case, unless its severity rises."""
+    close_minutes: int = 60
+    """Silence after which a case is closed."""
+    overlap: float = 0.5
+    """Share of a finding's accounts that must be a case's already for the finding to join it."""
+    min_shared: int = 3
+    """Accounts that a finding and a case must share, at the least."""
+    max_cases: int = 5000
+    """Open cases held; beyond it the one silent for longest is closed."""
+
+
+class Judged(NamedTuple):
+    """A finding with what the rules say of it."""
+
+    finding: Finding
+    assessment: Assessment
+
+
+class Case:
+    """One operation as far as it is known."""
+
+    def __init__(self, first: Judged) -> None:
+        self.case_id = stable_id("c", first.finding.finding_id)
+        self.revision = 0
+        self.status: Status = "open"
+        self.findings: dict[str, Judged] = {}
+        self.pending: dict[str, Judged] = {}
+        """Findings that are new or changed since the last revision."""
+        self.accounts: Counter[str] = Counter()
+        self.accounts_total = 0
+        self.first_seen_ms = first.finding.start_ms
+        self.last_post_ms = first.finding.end_ms
+        self.detected_ms = first.finding.judged_ms
+        self.published_ms = 0
+        self.published_severity: Severity | None = None
+        self.score = 0
+        self.best = first
+
+    @property
+    def severity(self) -> Severity | None:
+        """Severity by the score, the distinct reasons and the accounts of the whole case."""
+        codes = {reason.code for judged in self.findings.values() for reason in judged.assessment.reasons}
+        return severity_of(self.score, len(codes), self.accounts_total)
+
+    @property
+    def subjects(self) -> list[Subject]:
+        """What the case pushes: the main subject first, then by how many findings name each."""
+        main = self.best.finding.subjects[0]
+        counted = Counter(subject for judged in self.findings.values() for subject in judged.finding.subjects)
+        rest = sorted(counted, key=lambda subject: (-counted[subject], subject))
+        return [main, *(subject for subject in rest if subject != main)]
+
+    def take(self, judged: Judged) -> None:
+        """Add a finding, or its newer state."""
+        finding = judged.finding
+        before = self.findings.get(finding.finding_id)
+        if before is not None:
+            self.accounts.subtract(before.finding.accounts)
+        self.accounts.update(finding.accounts)
+        self.accounts += Counter()  # drops accounts that no finding names any more
+        self.findings[finding.finding_id] = judged
+        self.pending[finding.finding_id] = judged
+        self.first_seen_ms = min(self.first_seen_ms, finding.start_ms)
+        self.last_post_ms = max(self.last_post_ms, finding.end_ms)
+        self.accounts_total = max(len(self.accounts), self.accounts_total, finding.accounts_total)
+        self.best = max(
+            self.findings.values(),
+            key=lambda one: (one.assessment.score, one.finding.accounts_total, one.finding.finding_id),
+        )
+        # What was once seen of an operation stays seen: a case's score does not fall while it lasts.
+        self.score = max(self.score, self.best.assessment.score)
+
+
+class Revision(NamedTuple):
+    """A case at the moment of one alert."""
+
+    case: Case
+    status: Status
+    tick_ms: int
+    new: tuple[Judged, ...]
+
+
+class Cases:
+    """The CASES stage: joins findings and says when a case has something to tell.
+
+    A finding joins the open case that holds its earlier state; else the case with which it shares the most
+    accounts, if these are at least ``min_shared`` and at least ``overlap`` of the finding's accounts. One
+    shared account, or a crowd that happens to contain a group, joins nothing.
+    """
+
+    def __init__(self, settings: CaseSettings | None = None) -> None:
+        self.settings = settings or CaseSettings()
+        self.evicted = 0
+        self._open: dict[str, Case] = {}
+        self._by_finding: dict[str, str] = {}
+        self._by_account: dict[str, set[str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def take(self, judged: list[Judged], tick_ms: int) -> Iterator[Revision]:
+        """Take in the findings of one tick and yield what is to be told."""
+        for one in judged:
+            if one.assessment.score >= NOTICE and not one.assessment.open:
+                self._place(one)
+        yield from self._due(tick_ms)
+
+    def next_deadline_ms(self) -> int | None:
+        """When the next revision is due without any new finding; None while nothing waits."""
+        deadlines = [self._deadline(case) for case in self._open.values()]
+        return min(deadlines, default=None)
+
+    def finish(self, tick_ms: int) -> Iterator[Revision]:
+        """Tell what a cool-down still holds back, at the end of the input. Cases stay open."""
+        for case in list(self._open.values()):
+            if case.pending:
+                yield self._publish(case, tick_ms)
+
+    def _place(self, judged: Judged) -> None:
+        finding = judged.finding
+        case = self._open.get(self._by_finding.get(finding.finding_id, ""))
+        if case is None:
+            case = self._overlapping(finding)
+        if case is None:
+            case = Case(judged)
+            self._open[case.case_id] = case
+        case.take(judged)
+        self._by_finding[finding.finding_id] = case.case_id
+        for account in finding.accounts:
+            self._by_account.setdefault(account, set()).add(case.case_id)
+
+    def _overlapping(self, finding: Finding) -> Case | None:
+        shared: Counter[str] = Counter()
+        for account in finding.accounts:
+            shared.update(self._by_account.get(account, ()))
+        needed = max(self.settings.min_shared, self.settings.overlap * len(finding.accounts))
+        best: Case | None = None
+        for case_id in sorted(shared, key=lambda name: (-shared[name], name)):
+            case = self._open[case_id]
+            if sum(account in case.accounts for account in finding.accounts) >= needed:
+                best = case
+                break
+        return best
+
+    def _deadline(self, case: Case) -> int:
+        if case.pending:
+            return case.published_ms + self.settings.cooldown_s * 1000
+        return case.last_post_ms + self.settings.close_minutes * MINUTE_MS
+
+    def _due(self, tick_ms: int) -> Iterator[Revision]:
+        for case in list(self._open.values()):
+            rises = case.pending and case.severity != case.published_severity
+            if case.pending and (rises or self._deadline(case) <= tick_ms):
+                yield self._publish(case, tick_ms)
+            elif not case.pending and self._deadline(case) <= tick_ms:
+                yield self._close(case, tick_ms)
+        while len(self._open) > self.settings.max_cases:
+            self.evicted += 1
+            yield self._close(min(self._open.values(), key=lambda case: case.last_post_ms), tick_ms)
+
+    def _publish(self, case: Case, tick_ms: int) -> Revision:
+        case.status = "updated" if case.revision else "open"
+        return self._revise(case, tick_ms)
+
+    def _close(self, case: Case, tick_ms: int) -> Revision:
+        case.status = "closed"
+        del self._open[case.case_id]
+        for finding_id in case.findings:
+            self._by_finding.pop(finding_id, None)
+        for judged in case.findings.values():
+            for account in judged.finding.accounts:
+                cases = self._by_account.get(account)
+                if cases is not None:
+                    cases.discard(case.case_id)
+                    if not cases:
+                        del self._by_account[account]
+        return self._revise(case, tick_ms)
+
+    def _revise(self, case: Case, tick_ms: int) -> Revision:
+        case.revision += 1
+        case.published_ms = tick_ms
+        case.published_severity = case.severity
+        new = tuple(case.pending.values())
+        case.pending = {}
+        return Revision(case, case.status, tick_ms, new)

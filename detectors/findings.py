@@ -1,0 +1,86 @@
+"""A finding: a group of accounts, what ties it, and the evidence, in one window."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+import msgspec
+
+Evidence = dict[str, int | float | None]
+"""Named measurements of a finding; None where there was not enough data."""
+
+
+class Subject(NamedTuple):
+    """What a post is about or shares, for example ``Subject("hashtag", "debate")``."""
+
+    kind: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.value}"
+
+
+class Member(NamedTuple):
+    """One post that takes part in a group, with the few numbers that later stages need."""
+
+    time_ms: int
+    post_id: str
+    account: str
+    """Account key, see `account_key`."""
+    score: int
+    """Automation score of the author at that moment, 0 to 1000; -1 where there was not enough data."""
+    targets: tuple[str, ...]
+    hashtags: tuple[str, ...]
+    linked: bool
+    """Whether the post carries a link."""
+    sourced: bool
+    """Whether the text names a source itself ("via @paper", "RT @name")."""
+    declared: bool
+    """Whether the author's profile says that it is a newsroom, a party, an organisation or a bot."""
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """What a detector says of one group in one window. It keeps its id while the group grows."""
+
+    finding_id: str
+    detector: str
+    subjects: tuple[Subject, ...]
+    start_ms: int
+    end_ms: int
+    judged_ms: int
+    """Tick at which this was judged."""
+    accounts: tuple[str, ...]
+    """Account keys, sorted."""
+    accounts_total: int
+    posts: tuple[Member, ...]
+    """The newest posts, and the first, in time order."""
+    posts_total: int
+    template: str | None
+    evidence: Evidence
+    declared: int
+    """How many of the accounts declare what they are."""
+
+
+def stable_id(prefix: str, *parts: str) -> str:
+    """Short id that depends on nothing but its parts.
+
+    >>> stable_id("f", "near_duplicates", "x/1") == stable_id("f", "near_duplicates", "x/1")
+    True
+    """
+    digest = hashlib.blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=8)
+    return f"{prefix}{digest.hexdigest()}"
+
+
+def account_key(platform: str, author_id: str) -> str:
+    """Key of an account within Vigie: ids of two networks may be equal by accident.
+
+    >>> author_of(account_key("x", "12/3"))
+    '12/3'
+    """
+    return f"{platform}\x1f{author_id}"
+
+
+def author_of(account: str) -> str:
+    """The author id exactly as the network gave it."""
+    return account.partition("\x1f")[2]

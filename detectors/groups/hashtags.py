@@ -1,0 +1,348 @@
+"""Hashtags pushed by few accounts or by automated ones: bot share, copies and repetition for each tag.
+
+What it looks for
+    A hashtag whose accounts look more automated than those of comparable tags, post it again and again, or
+    copy each other's posts.
+
+Definition
+    For each hashtag, over the *short* window: posts, distinct accounts (exact while few, HyperLogLog++
+    after), and
+
+    * *expected bot share* s = mean(p_i), p_i the automation score of account i as a probability, with the
+      interval s -+ 1.96 sqrt(sum p_i (1 - p_i)) / n, the normal approximation of the Poisson binomial;
+    * *growth*: (posts + 1) / (posts of the window before + 1), as in BotSlayer (Hui et al., JOSS 2019).
+
+    Over the *long* window:
+
+    * *repeaters*: the share of accounts with two posts or more under the tag;
+    * *copied*: the share of its original posts whose folded text another account had posted under the tag;
+    * *co_reposted*: the share of its reposts whose post another account had reposted under the tag.
+
+    Each share is set against its median over comparable tags: of like size (within a factor of 4), judged in
+    the same hour. The chance of a share at least as high is the binomial tail. A tag is judged when its posts
+    or accounts have grown by a quarter since the last time. What becomes an alert is decided in
+    `detectors.severity`.
+
+Defaults, and why
+    ``window`` 15 min, since a push shows within minutes; ``long_window`` 60 min, since people and trolls need
+    time to repeat themselves. ``min_accounts`` 8: below, a share of accounts has no usable interval.
+    Fewer than five tags to compare with
+    are "not enough data". ``growth`` 1.25: half would judge a tag of 20 accounts last when it had 14.
+
+What it misses
+    Tags with fewer than eight accounts in an hour; slow pushes; bots that the score cannot see.
+
+What it does not prove
+    Fans, games and debates make people repeat a tag. A high bot share is an expectation over weak scores,
+    not a count of bots, and says nothing about any one account.
+
+Examples
+--------
+>>> from detectors.accounts.stage import Accounts
+>>> from detectors.events import from_mapping
+>>> posts = [
+...     from_mapping({"id": str(i), "platform": "x", "author_id": f"a{i % 9}",
+...                   "created_at": 1_500_000_000_000 + i,
+...                   "text": f"#push number {i}"})
+...     for i in range(18)
+... ]
+>>> finding, = Hashtags().take(Accounts().take(1_500_000_005_000, posts))
+>>> finding.accounts_total, finding.posts_total, finding.evidence["repeaters"]
+(9, 18, 1.0)
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+import msgspec
+
+from detectors.background import ENOUGH, Comparables, binomial_tail, expected_share
+from detectors.batches import SignalBatch
+from detectors.distinct import SlidingDistinct
+from detectors.findings import Evidence, Finding, Member, Subject, stable_id
+from detectors.text import text_key
+
+MINUTE_MS = 60_000
+_EVIDENCE_POSTS = 50
+_COMPARABLE_ACCOUNTS = 4
+
+
+class HashtagSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings of the hashtag detector. Times in minutes; sizes are counts."""
+
+    window_minutes: int = 15
+    long_window_minutes: int = 60
+    min_accounts: int = 8
+    growth: float = 1.25
+    exact_accounts: int = 4096
+    max_tags: int = 50_000
+    """Tags used twice or more held at once; those unused for longest go first."""
+    max_single_tags: int = 100_000
+    """Tags used once so far; the oldest go first."""
+    max_copies: int = 20_000
+    """Distinct texts and reposted posts remembered for one tag."""
+
+
+class _Minute:
+    """What happened under one tag in one minute."""
+
+    __slots__ = ("co_reposted", "copied", "minute", "originals", "posts")
+
+    def __init__(self, minute: int) -> None:
+        self.minute = minute
+        self.posts = self.originals = self.copied = self.co_reposted = 0
+
+
+class _Use(NamedTuple):
+    """One post under a tag, with what tells its copies."""
+
+    member: Member
+    object_key: int
+    """Of an original its text's key, of a repost the key of the post reposted; 0 where unknown."""
+    original: bool
+
+
+class Tag:
+    """One hashtag in the sliding windows."""
+
+    __slots__ = (
+        "accounts",
+        "declared",
+        "episode_ms",
+        "judged",
+        "last_finding_ms",
+        "members",
+        "minutes",
+        "name",
+        "objects",
+    )
+
+    def __init__(self, name: str, exact_accounts: int) -> None:
+        self.name = name
+        self.accounts = SlidingDistinct(exact_accounts)
+        self.members: deque[Member] = deque(maxlen=_EVIDENCE_POSTS)
+        self.minutes: deque[_Minute] = deque()
+        self.objects: dict[int, str | None] = {}
+        self.declared: set[str] = set()
+        self.judged = (0, 0, 0)
+        """Accounts, posts and posts of the short window when the tag was last judged."""
+        self.episode_ms = 0
+        self.last_finding_ms = 0
+
+    def add(self, minute: int, use: _Use, max_copies: int) -> None:
+        """Count one post under the tag."""
+        if not self.minutes or self.minutes[-1].minute != minute:
+            self.minutes.append(_Minute(minute))
+        counts = self.minutes[-1]
+        member = use.member
+        self.accounts.add(minute, member.account, member.score)
+        self.members.append(member)
+        if member.declared and len(self.declared) < 1000:
+            self.declared.add(member.account)
+        shared = bool(use.object_key) and self._is_shared(use.object_key, member.account, max_copies)
+        counts.posts += 1
+        if use.original:
+            counts.originals += 1
+            counts.copied += shared
+        else:
+            counts.co_reposted += shared
+
+    def _is_shared(self, key: int, account: str, max_copies: int) -> bool:
+        """Whether another account has posted this text, or reposted this post, under the tag."""
+        if key not in self.objects:
+            if len(self.objects) >= max_copies:
+                self.objects.clear()
+            self.objects[key] = account
+            return False
+        author = self.objects[key]
+        if author is not None and author != account:
+            self.objects[key] = None  # shared: every further post of it counts
+        return author != account
+
+    def expire(self, first_minute: int) -> None:
+        """Forget what lies before a minute."""
+        self.accounts.expire(first_minute)
+        while self.minutes and self.minutes[0].minute < first_minute:
+            self.minutes.popleft()
+
+    def posts_between(self, first: int, last: int) -> int:
+        """Posts of the minutes first to last, both included."""
+        return sum(counts.posts for counts in self.minutes if first <= counts.minute <= last)
+
+
+class Hashtags:
+    """Sliding-window hashtag detection; see the module's text for the definition."""
+
+    name = "hashtags"
+
+    def __init__(self, settings: HashtagSettings | None = None) -> None:
+        self.settings = settings or HashtagSettings()
+        self.evicted = 0
+        self.comparables = Comparables(window_ms=60 * MINUTE_MS, size_factor=4, max_subjects=20_000)
+        self._tags: dict[str, Tag] = {}
+        self._singles: dict[str, tuple[int, _Use]] = {}
+
+    def __len__(self) -> int:
+        return len(self._tags) + len(self._singles)
+
+    def tag(self, name: str) -> Tag | None:
+        """A tag that was used twice or more in the window."""
+        return self._tags.get(name)
+
+    def take(self, batch: SignalBatch) -> list[Finding]:
+        """Take in the posts of one tick; return a finding for each tag worth judging."""
+        minute = (batch.tick_ms - 1) // MINUTE_MS
+        touched: dict[str, Tag] = {}
+        for post, member, print_ in zip(batch.posts, batch.members, batch.fingerprints, strict=True):
+            if not member.hashtags:
+                continue
+            original = post.kind != "repost"
+            object_key = print_.key if original else text_key(post.ref_id) if post.ref_id else 0
+            use = _Use(member, object_key, original)
+            for name in member.hashtags:
+                tag = self._add(name, minute, use)
+                if tag is not None:
+                    touched[name] = tag
+        findings = [finding for tag in touched.values() if (finding := self._judge(tag, batch.tick_ms))]
+        self._forget(minute)
+        return findings
+
+    def _add(self, name: str, minute: int, use: _Use) -> Tag | None:
+        """Count a post; None while the tag was used only once."""
+        # Taken out and put back, so that the tags unused for longest stand first.
+        tag = self._tags.pop(name, None)
+        if tag is None:
+            single = self._singles.pop(name, None)
+            if single is None:
+                self._singles[name] = (minute, use)
+                return None
+            tag = Tag(name, self.settings.exact_accounts)
+            tag.add(*single, self.settings.max_copies)
+        self._tags[name] = tag
+        tag.add(minute, use, self.settings.max_copies)
+        return tag
+
+    def _judge(self, tag: Tag, tick_ms: int) -> Finding | None:
+        """Measure a tag that has grown; a finding where it is large enough to be judged."""
+        minute = (tick_ms - 1) // MINUTE_MS
+        accounts, posts, recent = tag.judged
+        if len(tag.accounts.held) < _COMPARABLE_ACCOUNTS:
+            return None
+        now = self._size(tag, minute)
+        growth = self.settings.growth
+        if now[0] < accounts * growth and now[1] < posts * growth and now[2] < recent * growth:
+            # What has ebbed since may grow again: the bar falls with it.
+            tag.judged = (min(now[0], accounts), min(now[1], posts), min(now[2], recent))
+            return None
+        tag.expire(minute - self.settings.long_window_minutes + 1)
+        tag.judged = now = self._size(tag, minute)
+        if now[0] < _COMPARABLE_ACCOUNTS:
+            return None
+        measures = self._measures(tag, minute)
+        size = tag.accounts.count()
+        evidence = self._evidence(tag, size, measures, tick_ms)
+        shares = {name: share.value for name, share in measures.items()}
+        self.comparables.put(tag.name, size=size, now_ms=tick_ms, measures=shares)
+        if now[0] < self.settings.min_accounts:
+            return None
+        return self._finding(tag, size, evidence, tick_ms)
+
+    def _size(self, tag: Tag, minute: int) -> tuple[int, int, int]:
+        """Accounts and posts of the long window, posts of the short one."""
+        first = minute - self.settings.window_minutes + 1
+        long_first = minute - self.settings.long_window_minutes + 1
+        recent = tag.posts_between(first, minute)
+        return len(tag.accounts.held), tag.posts_between(long_first, first - 1) + recent, recent
+
+    def _finding(self, tag: Tag, size: int, evidence: Evidence, tick_ms: int) -> Finding:
+        window_ms = self.settings.long_window_minutes * MINUTE_MS
+        if tick_ms - tag.last_finding_ms > window_ms:
+            tag.episode_ms = tick_ms
+        tag.last_finding_ms = tick_ms
+        held = tag.accounts.held
+        return Finding(
+            finding_id=stable_id("f", self.name, tag.name, str(tag.episode_ms)),
+            detector=self.name,
+            subjects=(Subject("hashtag", tag.name),),
+            start_ms=tag.minutes[0].minute * MINUTE_MS,
+            end_ms=tag.members[-1].time_ms,
+            judged_ms=tick_ms,
+            accounts=tuple(sorted(held)),
+            accounts_total=size,
+            posts=tuple(tag.members),
+            posts_total=sum(counts.posts for counts in tag.minutes),
+            template=None,
+            evidence=evidence,
+            declared=sum(account in held for account in tag.declared),
+        )
+
+    def _measures(self, tag: Tag, minute: int) -> dict[str, _Share]:
+        held = tag.accounts.held
+        originals = sum(counts.originals for counts in tag.minutes)
+        reposts = sum(counts.posts for counts in tag.minutes) - originals
+        return {
+            "repeaters": _Share(sum(count > 1 for count in held.values()), len(held)),
+            "copied": _Share(sum(counts.copied for counts in tag.minutes), originals),
+            "co_reposted": _Share(sum(counts.co_reposted for counts in tag.minutes), reposts),
+            "bot_share": _Share(round(sum(scores := self._scores(tag, minute)) / 1000), len(scores)),
+        }
+
+    def _scores(self, tag: Tag, minute: int) -> list[int]:
+        """Automation scores of the accounts of the short window, where there is one."""
+        recent = tag.accounts.since(minute - self.settings.window_minutes + 1)
+        return sorted(score for account in recent if (score := tag.accounts.scores[account]) >= 0)
+
+    def _evidence(self, tag: Tag, size: int, measures: dict[str, _Share], tick_ms: int) -> Evidence:
+        minute = (tick_ms - 1) // MINUTE_MS
+        window = self.settings.window_minutes
+        evidence: Evidence = {}
+        for name, share in measures.items():
+            reference, comparable = self.comparables.median(tag.name, size=size, now_ms=tick_ms, measure=name)
+            enough = comparable >= ENOUGH and share.of > 0
+            evidence[name] = share.value
+            evidence[f"{name}_reference"] = reference if enough else None
+            # None among the comparable tags is not impossible: half an event is allowed for.
+            floor = max(reference or 0.0, 0.5 / max(share.of, 1))
+            tail = binomial_tail(share.hits, share.of, floor)
+            evidence[f"{name}_p"] = float(f"{tail:.4g}") if enough else None
+        evidence |= expected_share(self._scores(tag, minute))
+        recent = tag.posts_between(minute - window + 1, minute)
+        before = tag.posts_between(minute - 2 * window + 1, minute - window)
+        held = tag.accounts.held
+        posts = sum(held.values())
+        evidence["recent_posts"] = recent
+        evidence["recent_accounts"] = tag.accounts.count(minute - window + 1)
+        evidence["growth"] = round((recent + 1) / (before + 1), 4)
+        evidence["posts_per_account"] = round(posts / len(held), 4)
+        evidence["top_account_share"] = round(max(held.values()) / posts, 4)
+        return evidence
+
+    def _forget(self, minute: int) -> None:
+        first = minute - self.settings.long_window_minutes
+        while self._singles:
+            name = next(iter(self._singles))
+            old = self._singles[name][0] < first
+            if not old and len(self._singles) <= self.settings.max_single_tags:
+                break
+            del self._singles[name]
+            self.evicted += not old
+        while self._tags:
+            name = next(iter(self._tags))
+            old = self._tags[name].minutes[-1].minute < first
+            if not old and len(self._tags) <= self.settings.max_tags:
+                break
+            del self._tags[name]
+            self.evicted += not old
+
+
+class _Share(NamedTuple):
+    """So many of so many."""
+
+    hits: int
+    of: int
+
+    @property
+    def value(self) -> float | None:
+        return round(self.hits / self.of, 4) if self.of else None

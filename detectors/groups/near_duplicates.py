@@ -1,0 +1,467 @@
+"""Copies of one text by several accounts, exact or edited.
+
+What it looks for
+    Three accounts or more that post the same text, or nearly, within an hour: copy-paste campaigns, and
+    "@target + the same insults" where the mention is a slot that changes.
+
+Definition
+    Texts are folded (`detectors.text`). Two posts are *verified copies* if their folds are equal, or if the
+    Jaccard similarity of their sets of 4-character shingles is at least ``similarity``:
+    J(A, B) = |A n B| / |A u B| (Broder, "On the resemblance and containment of documents", 1997).
+    Candidates come from MinHash bands (`detectors.sketches`). A *cluster* is a connected component of
+    verified copies; it keeps the id of its first post as it grows. A cluster of ``min_accounts`` accounts is
+    a *finding*, judged again when accounts or posts have grown by half. Native reposts take no part.
+    `detectors.background.coincidence_bits` says how improbable the coincidence is among independent people.
+
+Defaults, and why
+    ``similarity`` 0.5: true copies with words swapped and a fifth cut lie above it at the 5th percentile.
+    ``window`` 60 min; single texts are comparable for 10 min by resemblance and 60 min by exact fold,
+    members of clusters for 60 min. ``min_accounts`` 3: two copies are a quotation. ``min_bits`` 0: a
+    coincidence that chance gives once in such a stream is no finding.
+
+What it misses
+    Rewording and translation; texts shorter than 24 characters after folding, tags and names included;
+    edits of more than about a third; resembling copies more than 10 minutes apart while only one account
+    has posted them.
+
+What it does not prove
+    That the accounts know of each other: headlines, share buttons, jokes, slogans and chain letters give
+    clusters too. A cluster is a candidate; what makes it an alert is decided in `detectors.severity`.
+
+Examples
+--------
+>>> from detectors.events import from_mapping
+>>> from detectors.accounts.stage import Accounts
+>>> posts = [
+...     from_mapping({"id": str(i), "platform": "x", "author_id": f"a{i}",
+...                   "created_at": 1_500_000_000_000 + i,
+...                   "text": f"@victim{i} nobody wants to hear your tired old songs any more, go home"})
+...     for i in range(3)
+... ]
+>>> batch = Accounts().take(1_500_000_005_000, posts)
+>>> findings, ties = NearDuplicates().take(batch)
+>>> findings[0].accounts_total, findings[0].template
+(3, '{@target} nobody wants to hear your tired old songs any more, go home')
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator
+
+import msgspec
+import numpy as np
+
+from detectors import background, sketches
+from detectors.batches import SignalBatch
+from detectors.findings import Evidence, Finding, Member, Subject, stable_id
+from detectors.pairs import Tie
+from detectors.text import template
+
+MINUTE_MS = 60_000
+_EVIDENCE_POSTS = 50
+
+
+class NearDuplicateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings of the near-duplicate detector. Times in minutes; sizes are counts."""
+
+    similarity: float = 0.5
+    window_minutes: int = 60
+    single_minutes: int = 10
+    min_accounts: int = 3
+    min_bits: float = 0.0
+    growth: float = 1.5
+    viral_accounts: int = 50
+    """Accounts in one cluster from which it makes no more ties."""
+    index_rows: int = 1 << 19
+    """Distinct texts in the resemblance index; a power of two."""
+    max_texts: int = 2_000_000
+    """Distinct texts of which the exact fold is remembered."""
+    max_members: int = 20_000
+    """Posts kept for one cluster; older ones are only counted."""
+
+
+class TextCluster:
+    """Posts that are verified copies of each other, directly or through others."""
+
+    __slots__ = (
+        "accounts",
+        "bits",
+        "cluster_id",
+        "first",
+        "folded",
+        "forgotten",
+        "judged_accounts",
+        "judged_posts",
+        "keys",
+        "members",
+        "text",
+        "tied",
+    )
+
+    def __init__(self, first: Member, key: int, text: str, folded: str) -> None:
+        self.first = first
+        self.cluster_id = stable_id("t", first.account, first.post_id)
+        self.keys = [key]
+        self.members: deque[Member] = deque([first])
+        self.accounts: Counter[str] = Counter([first.account])
+        self.text = text
+        self.folded = folded
+        self.tied: set[str] = {first.account}
+        self.judged_accounts = 0
+        self.judged_posts = 0
+        self.bits = 0.0
+        self.forgotten = 0
+
+    @property
+    def last_ms(self) -> int:
+        """Time of the newest copy."""
+        return self.members[-1].time_ms if self.members else self.first.time_ms
+
+    def add(self, member: Member, max_members: int) -> None:
+        """Take in one more copy."""
+        self.members.append(member)
+        self.accounts[member.account] += 1
+        if len(self.members) > max_members:
+            self._forget_first()
+            self.forgotten += 1
+
+    def expire(self, limit_ms: int) -> None:
+        """Forget copies older than the window."""
+        while self.members and self.members[0].time_ms < limit_ms:
+            self._forget_first()
+
+    def _forget_first(self) -> None:
+        gone = self.members.popleft().account
+        self.accounts[gone] -= 1
+        if not self.accounts[gone]:
+            del self.accounts[gone]
+
+    def absorb(self, other: TextCluster) -> None:
+        """Take in another cluster, found to be of the same text."""
+        self.members = deque(sorted((*self.members, *other.members)))
+        self.accounts.update(other.accounts)
+        self.keys += other.keys
+        self.tied |= other.tied
+        self.forgotten += other.forgotten
+        self.judged_accounts = max(self.judged_accounts, other.judged_accounts)
+        self.judged_posts = max(self.judged_posts, other.judged_posts)
+
+    def has_grown(self, growth: float) -> bool:
+        """Whether it is worth judging again: accounts or posts by half since the last time."""
+        return (
+            len(self.accounts) >= self.judged_accounts * growth
+            or len(self.members) >= self.judged_posts * growth
+        )
+
+
+Entry = Member | TextCluster
+
+
+class NearDuplicates:
+    """Sliding-window near-duplicate detection; see the module's text for the definition."""
+
+    name = "near_duplicates"
+
+    def __init__(self, settings: NearDuplicateSettings | None = None) -> None:
+        self.settings = settings or NearDuplicateSettings()
+        self.words = background.WordFrequencies()
+        self.candidates = 0
+        """Texts met in the band table and looked at; per post it is bounded by 2 * BANDS."""
+        self.verified = 0
+        self.compared_posts = 0
+        self.evicted = 0
+        self._index = sketches.BandTable(self.settings.index_rows)
+        self._entries: dict[int, Entry] = {}
+        self._seen_by_minute: deque[tuple[int, list[int]]] = deque()
+        self._clusters: dict[str, TextCluster] = {}
+        self._posts_by_minute: deque[list[int]] = deque()
+        self._posts_in_window = 0
+        self._row_key = np.zeros(self.settings.index_rows, dtype=np.uint64)
+        self._row_time = np.zeros(self.settings.index_rows, dtype=np.int64)
+        self._row_text: list[tuple[str, str] | None] = [None] * self.settings.index_rows
+        self._bot_share: float | None = None
+        self._next_row = 0
+        self._oldest_row = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def clusters(self) -> int:
+        """Clusters of two posts or more in memory."""
+        return len(self._clusters)
+
+    def take(self, batch: SignalBatch) -> tuple[list[Finding], list[Tie]]:
+        """Take in the posts of one tick; return findings to report and new ties of accounts."""
+        touched: dict[str, TextCluster] = {}
+        ties: list[Tie] = []
+        self._bot_share = batch.bot_share
+        fresh = self._match_exact(batch, touched, ties)
+        if fresh:
+            self._match_similar(batch, fresh, touched, ties)
+        self._expire(batch.tick_ms)
+        return list(self._judge(touched, batch.tick_ms)), ties
+
+    # -- taking in ---------------------------------------------------------------------------------
+
+    def _match_exact(self, batch: SignalBatch, touched: dict[str, TextCluster], ties: list[Tie]) -> list[int]:
+        """Join exact copies; return the rows whose text is new and long enough to be compared."""
+        fresh: list[int] = []
+        entries = self._entries
+        seen = self._minute_of(batch.tick_ms)
+        counted = 0
+        for row, print_ in enumerate(batch.fingerprints):
+            key = print_.key
+            if not key or batch.posts[row].kind == "repost":
+                continue
+            counted += 1
+            entry = entries.get(key)
+            if entry is None:
+                entries[key] = batch.members[row]
+                seen.append(key)
+                if print_.folded:
+                    fresh.append(row)
+            else:
+                cluster = self._cluster_of(key, entry, batch.posts[row].text, print_.folded)
+                self._join(cluster, batch.members[row], touched, ties)
+        self._posts_by_minute[-1][1] += counted
+        self._posts_in_window += counted
+        return fresh
+
+    def _match_similar(
+        self, batch: SignalBatch, fresh: list[int], touched: dict[str, TextCluster], ties: list[Tie]
+    ) -> None:
+        """Compare new texts with those in the band table, verify, and join."""
+        texts = [(batch.posts[row].text, batch.fingerprints[row].folded) for row in fresh]
+        keys = [batch.fingerprints[row].key for row in fresh]
+        for folded, key in zip((text[1] for text in texts), keys, strict=True):
+            if key & 3 == 0:
+                self.words.add(folded, batch.tick_ms)
+        size = self.settings.index_rows
+        for start in range(0, len(texts), size // 4):
+            self._compare(
+                texts[start : start + size // 4], keys[start : start + size // 4], batch, touched, ties
+            )
+
+    def _compare(
+        self,
+        texts: list[tuple[str, str]],
+        keys: list[int],
+        batch: SignalBatch,
+        touched: dict[str, TextCluster],
+        ties: list[Tie],
+    ) -> None:
+        new = len(texts)
+        rows, rescued = self._place(texts, keys, batch.tick_ms)
+        folds = [text[1] for text in texts] + [text[1] for text, _ in rescued]
+        positions, others, met = self._index.meet(
+            sketches.signatures(folds), rows, self.settings.similarity - 0.15
+        )
+        self.candidates += met
+        self.compared_posts += new
+        single_limit = batch.tick_ms - self.settings.single_minutes * MINUTE_MS
+        cache: dict[str, set[str]] = {}
+        for position, other in zip(positions, others, strict=True):
+            if position >= new:
+                continue
+            self._verify(texts[position], keys[position], other, single_limit, cache, touched, ties)
+
+    def _verify(
+        self,
+        text: tuple[str, str],
+        key: int,
+        other: int,
+        single_limit: int,
+        cache: dict[str, set[str]],
+        touched: dict[str, TextCluster],
+        ties: list[Tie],
+    ) -> None:
+        met = self._row_text[other]
+        other_key = int(self._row_key[other])
+        mine, theirs = self._entries.get(key), self._entries.get(other_key)
+        if met is None or mine is None or theirs is None or mine is theirs:
+            return
+        if isinstance(theirs, Member) and self._row_time[other] < single_limit:
+            return
+        if not _similar(text[1], met[1], self.settings.similarity, cache):
+            return
+        self.verified += 1
+        self._unite(
+            self._cluster_of(key, mine, *text), self._cluster_of(other_key, theirs, *met), touched, ties
+        )
+
+    def _place(
+        self, texts: list[tuple[str, str]], keys: list[int], now_ms: int
+    ) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], list[tuple[tuple[str, str], int]]]:
+        """Give each text a row of the index; texts of live clusters that are pushed out get a new row."""
+        size = self.settings.index_rows
+        rescued: list[tuple[tuple[str, str], int]] = []
+        for offset in range(len(texts)):
+            row = (self._next_row + offset) % size
+            old_text, old_key = self._row_text[row], int(self._row_key[row])
+            if old_text is not None:
+                if isinstance(self._entries.get(old_key), TextCluster):
+                    rescued.append((old_text, old_key))
+                elif now_ms - self._row_time[row] < self.settings.single_minutes * MINUTE_MS:
+                    self.evicted += 1
+        everything = list(zip(texts, keys, strict=True)) + rescued
+        rows = (self._next_row + np.arange(len(everything), dtype=np.int64)) % size
+        self._next_row = int((self._next_row + len(everything)) % size)
+        self._row_time[rows] = now_ms
+        self._row_key[rows] = [key for _, key in everything]
+        for row, (text, _) in zip(rows.tolist(), everything, strict=True):
+            self._row_text[row] = text
+        return rows, rescued
+
+    # -- clusters ----------------------------------------------------------------------------------
+
+    def _cluster_of(self, key: int, entry: Entry, text: str, folded: str) -> TextCluster:
+        if isinstance(entry, TextCluster):
+            return entry
+        cluster = TextCluster(entry, key, text, folded)
+        self._entries[key] = cluster
+        self._clusters[cluster.cluster_id] = cluster
+        return cluster
+
+    def _join(
+        self, cluster: TextCluster, member: Member, touched: dict[str, TextCluster], ties: list[Tie]
+    ) -> None:
+        if member.account not in cluster.tied and len(cluster.tied) < self.settings.viral_accounts:
+            ties += [Tie(other, member.account, member.time_ms) for other in sorted(cluster.tied)]
+            cluster.tied.add(member.account)
+        cluster.add(member, self.settings.max_members)
+        touched[cluster.cluster_id] = cluster
+
+    def _unite(
+        self, one: TextCluster, other: TextCluster, touched: dict[str, TextCluster], ties: list[Tie]
+    ) -> None:
+        """Make two clusters one; the older id stays."""
+        older, newer = (one, other) if one.first[:3] <= other.first[:3] else (other, one)
+        if len(older.tied) + len(newer.tied) <= self.settings.viral_accounts:
+            when = max(older.last_ms, newer.last_ms)
+            for a in sorted(older.tied - newer.tied):
+                ties += [Tie(a, b, when) for b in sorted(newer.tied - older.tied)]
+        older.absorb(newer)
+        for key in newer.keys:
+            self._entries[key] = older
+        del self._clusters[newer.cluster_id]
+        touched.pop(newer.cluster_id, None)
+        touched[older.cluster_id] = older
+
+    # -- judging -----------------------------------------------------------------------------------
+
+    def _judge(self, touched: dict[str, TextCluster], tick_ms: int) -> Iterator[Finding]:
+        limit = tick_ms - self.settings.window_minutes * MINUTE_MS
+        for cluster in touched.values():
+            cluster.expire(limit)
+            if len(cluster.accounts) < self.settings.min_accounts or not cluster.has_grown(
+                self.settings.growth
+            ):
+                continue
+            cluster.judged_accounts = len(cluster.accounts)
+            cluster.judged_posts = len(cluster.members)
+            finding = self._finding(cluster, tick_ms)
+            bits = finding.evidence["coincidence_bits"]
+            if bits is None or bits >= self.settings.min_bits:
+                yield finding
+
+    def _finding(self, cluster: TextCluster, tick_ms: int) -> Finding:
+        members = list(cluster.members)
+        targets = Counter(target for member in members for target in set(member.targets))
+        evidence = self._evidence(cluster, members, len(targets))
+        subjects = [Subject("text", cluster.cluster_id)]
+        common = [name for name, count in targets.items() if count * 5 >= len(members) * 4]
+        subjects += [Subject("target", name) for name in sorted(common)]
+        tags = Counter(tag for member in members for tag in set(member.hashtags))
+        subjects += [Subject("hashtag", tag) for tag in sorted(tags) if tags[tag] * 5 >= len(members) * 4]
+        declared = {member.account for member in members if member.declared}
+        shown = [members[0], *members[1:][-(_EVIDENCE_POSTS - 1) :]]
+        return Finding(
+            finding_id=stable_id("f", self.name, cluster.cluster_id),
+            detector=self.name,
+            subjects=tuple(subjects),
+            start_ms=members[0].time_ms,
+            end_ms=members[-1].time_ms,
+            judged_ms=tick_ms,
+            accounts=tuple(sorted(cluster.accounts)),
+            accounts_total=len(cluster.accounts),
+            posts=tuple(shown),
+            posts_total=len(members) + cluster.forgotten,
+            template=template(cluster.text, targets_vary=len(targets) > 1),
+            evidence=evidence,
+            declared=len(declared),
+        )
+
+    def _evidence(self, cluster: TextCluster, members: list[Member], targets: int) -> Evidence:
+        bits: float | None = None
+        if cluster.folded:
+            cluster.bits = cluster.bits or self.words.bits(cluster.folded)
+            bits = background.coincidence_bits(cluster.bits, len(cluster.accounts), self._posts_in_window)
+        by_account = {member.account: member.score for member in members}
+        scores = sorted(score for score in by_account.values() if score >= 0)
+        return {
+            "coincidence_bits": bits,
+            "characters": len(cluster.folded) or None,
+            "targets": targets,
+            "linked_share": round(sum(member.linked for member in members) / len(members), 4),
+            "sourced_share": round(sum(member.sourced for member in members) / len(members), 4),
+            "span_s": (members[-1].time_ms - members[0].time_ms) // 1000,
+            "bot_share_reference": self._bot_share,
+            "original_posts_in_window": self._posts_in_window,
+        } | background.expected_share(scores)
+
+    # -- forgetting --------------------------------------------------------------------------------
+
+    def _minute_of(self, tick_ms: int) -> list[int]:
+        minute = tick_ms - tick_ms % MINUTE_MS
+        if not self._seen_by_minute or self._seen_by_minute[-1][0] != minute:
+            self._seen_by_minute.append((minute, []))
+            self._posts_by_minute.append([minute, 0])
+        return self._seen_by_minute[-1][1]
+
+    def _expire(self, tick_ms: int) -> None:
+        limit = tick_ms - self.settings.window_minutes * MINUTE_MS
+        while self._seen_by_minute and self._seen_by_minute[0][0] < limit - MINUTE_MS:
+            self._forget_minute(limit)
+        while len(self._entries) > self.settings.max_texts and len(self._seen_by_minute) > 1:
+            self.evicted += len(self._seen_by_minute[0][1])
+            self._forget_minute(limit)
+        self._release_texts(tick_ms - self.settings.single_minutes * MINUTE_MS)
+
+    def _forget_minute(self, limit_ms: int) -> None:
+        """Drop the single texts of the oldest minute; clusters live on while they have copies."""
+        _, keys = self._seen_by_minute.popleft()
+        self._posts_in_window -= self._posts_by_minute.popleft()[1]
+        alive: list[int] = []
+        for key in keys:
+            entry = self._entries.get(key)
+            if isinstance(entry, TextCluster) and entry.last_ms >= limit_ms:
+                alive.append(key)
+            elif entry is not None:
+                del self._entries[key]
+                if isinstance(entry, TextCluster):
+                    self._clusters.pop(entry.cluster_id, None)
+        if alive and self._seen_by_minute:
+            self._seen_by_minute[0][1].extend(alive)
+
+    def _release_texts(self, limit_ms: int) -> None:
+        """Free the texts of singles that are too old to be compared; clusters keep theirs."""
+        size = self.settings.index_rows
+        while self._oldest_row != self._next_row and self._row_time[self._oldest_row] < limit_ms:
+            row = self._oldest_row
+            if not isinstance(self._entries.get(int(self._row_key[row])), TextCluster):
+                self._row_text[row] = None
+            self._oldest_row = (row + 1) % size
+
+
+def _similar(one: str, other: str, minimum: float, cache: dict[str, set[str]]) -> bool:
+    # Sets can only be as similar as their sizes allow: cheaper to look at the lengths first.
+    if min(len(one), len(other)) < minimum * 0.8 * max(len(one), len(other)):
+        return False
+    sets = []
+    for text in (one, other):
+        if text not in cache:
+            cache[text] = sketches.shingles(text)
+        sets.append(cache[text])
+    return sketches.jaccard(sets[0], sets[1]) >= minimum

@@ -1,0 +1,173 @@
+"""MinHash signatures of short texts, and the table of bands in which copies meet.
+
+Signatures are k-partition MinHash (Li, Owen and Zhang, "One Permutation Hashing", NIPS 2012) in
+`ROUNDS` independent rounds of `BINS` bins: one multiply-add and one scatter-minimum for each round, for all
+texts of a batch at once. A bin that stays empty keeps the largest value; two texts that both leave it empty
+count as equal there. That can only add candidates, and every candidate is verified exactly.
+
+Bands follow Broder's scheme as described by Leskovec, Rajaraman and Ullman, "Mining of Massive Datasets",
+chapter 3.4: texts of Jaccard similarity s meet in at least one of b bands of r rows with probability
+1 - (1 - s^r)^b.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+SHINGLE = 4
+"""Characters in a shingle."""
+ROUNDS, BINS = 8, 16
+ROWS = ROUNDS * BINS
+"""Rows of a signature."""
+BANDS, BAND_ROWS = 32, 4
+
+_MASK = 0xFFFFFFFF
+_random = np.random.default_rng(20170507)
+_ROUND_A = (_random.integers(0, 2**32, ROUNDS, dtype=np.uint32) | 1).astype(np.uint32)
+_ROUND_B = _random.integers(0, 2**32, ROUNDS, dtype=np.uint32)
+_CHAR_A = (_random.integers(0, 2**32, SHINGLE, dtype=np.uint32) | 1).astype(np.uint32)
+_BAND_A = (_random.integers(0, 2**63, BAND_ROWS, dtype=np.uint64) | 1).astype(np.uint64)
+_BAND_SALT = _random.integers(0, 2**63, BANDS, dtype=np.uint64)
+# Bands take their rows from four different rounds, so that an empty bin cannot fill a band by itself.
+_BAND_ORDER = np.arange(ROWS).reshape(ROUNDS, BINS).T.reshape(-1)
+
+Signatures = NDArray[np.uint32]
+Digests = NDArray[np.uint8]
+
+
+def shingles(folded: str) -> set[str]:
+    """All runs of four characters of a folded text.
+
+    >>> sorted(shingles("abcde"))
+    ['abcd', 'bcde']
+    """
+    return {folded[i : i + SHINGLE] for i in range(len(folded) - SHINGLE + 1)}
+
+
+def jaccard(one: set[str], other: set[str]) -> float:
+    """Jaccard similarity of two sets of shingles, 0 to 1."""
+    shared = len(one & other)
+    return shared / (len(one) + len(other) - shared) if shared else 0.0
+
+
+def _mix(values: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Finaliser of MurmurHash3 (32 bits), so that all bits of a shingle's hash depend on all characters."""
+    values ^= values >> np.uint32(16)
+    values *= np.uint32(0x85EBCA6B)
+    values ^= values >> np.uint32(13)
+    values *= np.uint32(0xC2B2AE35)
+    values ^= values >> np.uint32(16)
+    return values
+
+
+def signatures(texts: list[str]) -> Signatures:
+    """MinHash signatures of folded texts, each of at least `SHINGLE` characters.
+
+    Parameters
+    ----------
+    texts : list of str
+        n folded texts.
+
+    Returns
+    -------
+    ndarray of uint32, shape (n, ROWS)
+        Row i belongs to text i; it does not depend on the other texts of the call.
+    """
+    count = len(texts)
+    points = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    lengths = np.fromiter(map(len, texts), dtype=np.int64, count=count)
+    runs = lengths - (SHINGLE - 1)
+    hashes = np.zeros(len(points) - (SHINGLE - 1), dtype=np.uint32)
+    for offset in range(SHINGLE):
+        hashes += (points[offset : offset + len(hashes)] ^ np.uint32(offset)) * _CHAR_A[offset]
+    owner = np.repeat(np.arange(count), lengths)[: len(hashes)]
+    starts = np.concatenate(([0], np.cumsum(lengths)[:-1]))
+    inside = np.arange(len(hashes)) - starts[owner] < runs[owner]
+    hashes = _mix(hashes[inside])
+    base = owner[inside] * ROWS
+    result = np.full(count * ROWS, _MASK, dtype=np.uint32)
+    for number in range(ROUNDS):
+        hashed = hashes * _ROUND_A[number] + _ROUND_B[number]
+        cell = base + (hashed >> np.uint32(28))
+        cell += number * BINS
+        np.minimum.at(result, cell, hashed)
+    return result.reshape(count, ROWS)
+
+
+def digests(rows: Signatures) -> Digests:
+    """One byte of each row (b-bit minwise hashing, Li and Koenig, WWW 2010), shape (n, ROWS)."""
+    return ((rows * np.uint32(0x9E3779B1)) >> np.uint32(24)).astype(np.uint8)
+
+
+def estimate(equal_rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Jaccard estimate from the number of equal digest bytes, corrected for chance (1 in 256)."""
+    chance = 1 / 256
+    return (equal_rows / ROWS - chance) / (1 - chance)
+
+
+def band_hashes(rows: Signatures) -> NDArray[np.uint64]:
+    """64-bit hash of each band of each signature, shape (n, BANDS)."""
+    bands = rows[:, _BAND_ORDER].reshape(-1, BANDS, BAND_ROWS).astype(np.uint64)
+    mixed = np.zeros(bands.shape[:2], dtype=np.uint64)
+    for row in range(BAND_ROWS):
+        mixed += bands[:, :, row] * _BAND_A[row]
+        mixed ^= mixed >> np.uint64(31)
+    mixed = (mixed ^ _BAND_SALT) * np.uint64(0x9E3779B97F4A7C15)
+    return mixed ^ (mixed >> np.uint64(29))
+
+
+class BandTable:
+    """For each band and slot, the newest text that fell there: a lossy index of fixed size.
+
+    A full bucket list would grow with the popularity of a phrase; here a text meets at most one earlier
+    text in each band, so candidates for a post never exceed `BANDS`, twice (once from earlier batches, once
+    from its own). Since copies form a chain (each meets the one before), the cluster stays whole. Memory
+    does not depend on the input: `BANDS * slots * 4` bytes for the slots, `rows * ROWS` bytes for digests.
+
+    Parameters
+    ----------
+    rows : int
+        How many texts are held; a power of two. The oldest is overwritten first.
+    """
+
+    def __init__(self, rows: int) -> None:
+        if rows < 2 or rows & (rows - 1):
+            raise ValueError(f"rows must be a power of two, got {rows}")
+        self.rows = rows
+        self._shift = np.uint64(64 - (rows.bit_length()))  # twice as many slots as rows
+        self._slots = np.zeros((BANDS, 2 * rows), dtype=np.int32)  # row + 1; 0 is empty
+        self._digests = np.zeros((rows, ROWS), dtype=np.uint8)
+        self._bands = np.arange(BANDS)
+
+    def meet(
+        self, signature: Signatures, row: NDArray[np.int64], minimum: float
+    ) -> tuple[list[int], list[int], int]:
+        """Insert texts and return which earlier or later ones of the table they resemble.
+
+        Parameters
+        ----------
+        signature : ndarray of uint32, shape (n, ROWS)
+        row : ndarray of int64, shape (n,)
+            Where each text is kept, 0 to rows - 1.
+        minimum : float
+            Estimated Jaccard similarity under which a meeting is dropped.
+
+        Returns
+        -------
+        (positions, others, met)
+            Pairs (position in this call, row of another text), and the number of meetings looked at.
+        """
+        slot = (band_hashes(signature) >> self._shift).astype(np.int64)
+        digest = digests(signature)
+        before = self._slots[self._bands, slot]
+        self._slots[self._bands, slot] = (row + 1)[:, None].astype(np.int32)
+        self._digests[row] = digest
+        after = self._slots[self._bands, slot]
+        found = np.concatenate((before, after), axis=1).astype(np.int64) - 1
+        position, column = np.nonzero((found >= 0) & (found != row[:, None]))
+        pairs = np.unique(position * self.rows + found[position, column])
+        position, other = pairs // self.rows, pairs % self.rows
+        equal = np.count_nonzero(digest[position] == self._digests[other], axis=1)
+        close = estimate(equal) >= minimum
+        return position[close].tolist(), other[close].tolist(), len(pairs)

@@ -1,0 +1,20 @@
+"""Simulated traffic with known truth: ordinary people, innocent look-alikes, operations among them."""
+
+from __future__ import annotations
+
+from .scenario import Scenario, ScenarioError, load_scenario, parse_scenario, shipped
+from .writing import INNOCENT, LabelledPost, Summary, Truth, simulate, write
+
+__all__ = [
+    "INNOCENT",
+    "LabelledPost",
+    "Scenario",
+    "ScenarioError",
+    "Summary",
+    "Truth",
+    "load_scenario",
+    "parse_scenario",
+    "shipped",
+    "simulate",
+    "write",
+]

@@ -1,0 +1,1 @@
+"""The grammars of the simulated texts, as TOML files."""

@@ -1,0 +1,206 @@
+"""The formats of recorded archives by name, and the guess which one an input has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from detectors.events import Post, Rejection
+from streams.sources import jsonlines, posts, tabular, twitter_v1, twitter_v2
+from streams.sources.lines import Block, blocks
+from streams.sources.mapping import TableMapping, parse_mapping, read_mapping
+from streams.sources.opening import InputError, label, open_input
+from streams.sources.records import Batch, Rejected, Tally
+
+_JSON_FORMATS: dict[str, jsonlines.TakeLine] = {
+    "posts": posts.take_line,
+    "twitter-v1": twitter_v1.take_line,
+    "twitter-v2": twitter_v2.take_line,
+}
+_TABLE_FORMATS = ("io-archive", "ira-538")
+_MAPPING_ADVICE = "say with a mapping file which column is which field"
+_JSON_ADVICE = "each line must be one JSON text, as `jq -c` writes it; check also the format"
+
+FORMATS = (*_JSON_FORMATS, *_TABLE_FORMATS, "csv", "auto")
+"""The names that `open_source` takes; `csv` needs a mapping, `auto` guesses."""
+
+
+@dataclass(slots=True)
+class Reader:
+    """An opened archive. Iterating gives its batches, once.
+
+    Parameters
+    ----------
+    name : str
+        How the input is named in messages.
+    format : str
+        The format it is read as, never `auto`.
+    guessed : bool
+        Whether the format was guessed.
+    """
+
+    name: str
+    format: str
+    guessed: bool
+    _batches: Iterator[Batch]
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self._batches
+
+
+def open_source(path: str | Path, format: str = "auto", mapping: str | Path | None = None) -> Reader:
+    """Open an archive.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file, or `-` for standard input; plain, gzip or zstd.
+    format : str
+        One of `FORMATS`.
+    mapping : str or Path, optional
+        A mapping file, for the format `csv`. With `auto` it means `csv`.
+
+    Returns
+    -------
+    Reader
+        An empty input gives no posts; that is no error.
+
+    Raises
+    ------
+    InputError
+        At once when the input or the mapping cannot be opened or the format cannot be guessed; while
+        iterating when the input is cut off or damaged, lacks columns, or has no JSON record at all.
+    """
+    if format not in FORMATS:
+        raise InputError(f"{format!r} is no format: choose one of {', '.join(FORMATS)}")
+    if format not in ("csv", "auto") and mapping is not None:
+        raise InputError(f"a mapping is for the format csv, not for {format}: leave one of the two out")
+    if format == "csv" and mapping is None:
+        raise InputError(f"the format csv needs a mapping: {_MAPPING_ADVICE}")
+    name = label(path)
+    table = read_mapping(mapping) if mapping is not None else None
+    content = blocks(open_input(path))
+    chosen = format
+    if format == "auto" and table is not None:
+        chosen = "csv"
+    elif format == "auto":
+        chosen, content = _guess(content, name)
+    return Reader(name, chosen, format == "auto", _read(content, chosen, table, name))
+
+
+def posts_of(
+    readers: Iterable[Reader],
+    tally: Tally,
+    on_rejected: Callable[[str, Rejected], None] | None = None,
+) -> Iterator[list[Post]]:
+    """Give the posts of several archives, one after the other, and count what was read.
+
+    Parameters
+    ----------
+    readers : iterable of Reader
+        The archives.
+    tally : Tally
+        Counts posts, events and refused records.
+    on_rejected : callable, optional
+        Told of every refused record, with the name of its input.
+    """
+    for reader in readers:
+        for batch in reader:
+            tally.add(batch)
+            if on_rejected is not None:
+                for refused in batch.rejected:
+                    on_rejected(reader.name, refused)
+            if batch.posts:
+                yield batch.posts
+
+
+def _read(content: Iterator[Block], format: str, table: TableMapping | None, name: str) -> Iterator[Batch]:
+    if format in _JSON_FORMATS:
+        return _with_json(jsonlines.batches(content, _JSON_FORMATS[format]), name)
+    return tabular.batches(content, table or shipped_mapping(format), name)
+
+
+def _with_json(batches: Iterator[Batch], name: str) -> Iterator[Batch]:
+    """Pass batches on; an input without a single JSON text ends with an InputError."""
+    any_text = any_json = False
+    for batch in batches:
+        if not any_json:
+            any_json = bool(batch.posts or batch.events) or any(
+                refused.reason != "not_json" for refused in batch.rejected
+            )
+            any_text = any_text or any(refused.raw.strip() for refused in batch.rejected)
+        yield batch
+    if any_text and not any_json:
+        raise InputError(f"{name} has no JSON record at all: {_JSON_ADVICE}")
+
+
+@lru_cache(maxsize=len(_TABLE_FORMATS))
+def shipped_mapping(name: str) -> TableMapping:
+    """The mapping of a table format that Vigie knows: `io-archive` or `ira-538`."""
+    text = (files("streams.sources") / "mappings" / f"{name}.toml").read_text(encoding="utf-8")
+    return parse_mapping(text, f"the format {name}")
+
+
+def _guess(content: Iterator[Block], name: str) -> tuple[str, Iterator[Block]]:
+    """Guess the format from the first block that says something; give the content from its beginning."""
+    seen: list[Block] = []
+    for block in content:
+        seen.append(block)
+        if not block.cut and any(line and not line.isspace() for line in block.lines):
+            break
+    else:
+        return "posts", iter(seen)
+    lines = [line for line in seen[-1].lines if line and not line.isspace()]
+    return _guess_json(lines) or _guess_table(lines[0], name), chain(seen, content)
+
+
+def _guess_json(lines: list[bytes]) -> str | None:
+    found = None
+    for line in lines[:100]:
+        try:
+            record = jsonlines.decode_json(line)
+        except Rejection:
+            continue
+        if isinstance(record, list) and record:
+            record = record[0]
+        if isinstance(record, dict):
+            # JSON of an unknown shape is read as posts: that says line by line what is wrong with it.
+            found = "posts"
+            if (shape := _shape(record)) is not None:
+                return shape
+    return found
+
+
+def _shape(record: dict[str, Any]) -> str | None:
+    if "platform" in record:
+        return "posts"
+    if isinstance(record.get("data"), list | dict) or "edit_history_tweet_ids" in record:
+        return "twitter-v2"
+    if "id_str" in record or "retweeted_status" in record or "statuses" in record or "delete" in record:
+        return "twitter-v1"
+    if isinstance(record.get("user"), dict) and "created_at" in record:
+        return "twitter-v1"
+    if "author_id" in record or "public_metrics" in record or isinstance(record.get("action"), str):
+        return "twitter-v2"
+    return None
+
+
+def _guess_table(line: bytes, name: str) -> str:
+    header = line.decode(errors="replace")
+    for format in _TABLE_FORMATS:
+        columns = shipped_mapping(format).columns()
+        delimiter = tabular.find_delimiter(header, columns)
+        if set(columns) <= set(tabular.split_header(header, delimiter)):
+            return format
+    columns = tabular.split_header(header, tabular.find_delimiter(header, ()))
+    if len(columns) > 1 and not {"\0", "\ufffd"}.intersection(header):
+        raise InputError(
+            f"{name} looks like a table with the columns {', '.join(columns)[:1000]}: {_MAPPING_ADVICE}"
+        )
+    advice = _JSON_ADVICE if header.lstrip()[:1] in ("{", "[") else "check that it is an archive of posts"
+    raise InputError(f"{name} has no JSON or CSV record: {advice}")
