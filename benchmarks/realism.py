@@ -6,7 +6,7 @@ names, or from `../shared/data` beside the checkout; where there is none, this s
 Compared are the share of reposts, the inequality of posts per account (Gini coefficient), the similarity
 of original posts (Jaccard similarity of the 4-character shingles of lower-cased texts without links, mentions
 and hashtags: to the nearest neighbour and in random pairs), and groups of posts with the very same text (25
-characters or more, without links, white space folded, lower case, from three accounts or more within an hour).
+characters or more, without links, white space folded, lower case, from three accounts or more in an hour).
 All but the first depend on the size of the sample, so each stream gives a sample of the same size.
 """
 
@@ -241,7 +241,7 @@ def main() -> int:
     folder = data_folder()
     if folder is None:
         print(
-            "There are no organic slices (VIGIE_SHARED_DATA, or ../shared/data beside the checkout): nothing done."
+            "No organic slices (VIGIE_SHARED_DATA, or ../shared/data beside the checkout): nothing compared."
         )
         return 0
     rows = compare(organic(folder), simulated(arguments.hours, arguments.seed))

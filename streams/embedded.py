@@ -17,6 +17,7 @@ from detectors.accounts.stage import Accounts, AccountSettings
 from detectors.alerts import render
 from detectors.cases import Cases, CaseSettings, Judged
 from detectors.events import Post
+from detectors.findings import Finding
 from detectors.groups.co_sharing import CoReposts, CoRepostSettings
 from detectors.groups.hashtags import Hashtags, HashtagSettings
 from detectors.groups.near_duplicates import NearDuplicates, NearDuplicateSettings
@@ -107,7 +108,8 @@ class Pipeline:
     def finish(self) -> Iterator[Alert]:
         """The final watermark of an input that has ended: judge what is held, and tell what waits."""
         yield from self._run(self.buffer.finish())
-        for revision in self.cases.finish(self._last_tick):
+        judged = self._assess(self.near_duplicates.finish(self._last_tick), self._last_tick)
+        for revision in [*self.cases.take(judged, self._last_tick), *self.cases.finish(self._last_tick)]:
             yield render(revision, self.config_version)
 
     def _run(self, ticks: Iterator[tuple[int, list[Post]]]) -> Iterator[Alert]:
@@ -138,17 +140,21 @@ class Pipeline:
         if tick_ms // MINUTE_MS != self._last_tick // MINUTE_MS:
             self.pairs.expire(tick_ms)
         self._last_tick = tick_ms
+        judged = self._assess(findings, tick_ms)
+        self.tallies.processed += len(posts)
+        self.tallies.ticks += 1
+        for revision in self.cases.take(judged, tick_ms):
+            yield render(revision, self.config_version)
+
+    def _assess(self, findings: list[Finding], tick_ms: int) -> list[Judged]:
         judged = []
         for finding in findings:
             linked, most = self.pairs.repetition(finding.accounts, tick_ms)
             one = Judged(finding, assess(finding, linked, most))
             judged.append(one)
-            if one.assessment.open:
+            if one.assessment.open and one.assessment.severity:
                 self.tallies.open_groups.add(finding.finding_id)
             if self._on_judged is not None:
                 self._on_judged(one)
-        self.tallies.processed += len(posts)
         self.tallies.findings += len(findings)
-        self.tallies.ticks += 1
-        for revision in self.cases.take(judged, tick_ms):
-            yield render(revision, self.config_version)
+        return judged

@@ -169,7 +169,7 @@ def test_a_full_disk_is_an_input_error(monkeypatch):
         return open("/dev/full", "w+b", buffering=1_000_000)  # noqa: PTH123
 
     monkeypatch.setattr(ordering.tempfile, "TemporaryFile", full_disk)
-    with pytest.raises(InputError, match="No space left .* set TMPDIR"):
+    with pytest.raises(InputError, match=r"No space left .* set TMPDIR"):
         list(in_order([[post(1, 1)], [post(2, 2)]], held=1))
 
 

@@ -1,6 +1,7 @@
 """Real recordings are read without an exception, where they are at hand.
 
-They lie in the folder that the environment variable VIGIE_SHARED_DATA names, or in `shared/data` beside the checkout.
+They lie in the folder that the environment variable VIGIE_SHARED_DATA names, or in `shared/data` beside the
+checkout.
 """
 
 from __future__ import annotations

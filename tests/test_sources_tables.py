@@ -228,7 +228,14 @@ def test_a_mapping_that_cannot_be_read(tmp_path):
         read_mapping(tmp_path / "bad.toml")
 
 
-IO_COLUMNS = ["tweetid", "userid", "user_display_name", "user_screen_name", "user_reported_location", "user_profile_description", "user_profile_url", "follower_count", "following_count", "account_creation_date", "account_language", "tweet_language", "tweet_text", "tweet_time", "tweet_client_name", "in_reply_to_userid", "in_reply_to_tweetid", "quoted_tweet_tweetid", "is_retweet", "retweet_userid", "retweet_tweetid", "latitude", "longitude", "quote_count", "reply_count", "like_count", "retweet_count", "hashtags", "urls", "user_mentions"]
+IO_COLUMNS = [
+    "tweetid", "userid", "user_display_name", "user_screen_name", "user_reported_location",
+    "user_profile_description", "user_profile_url", "follower_count", "following_count",
+    "account_creation_date", "account_language", "tweet_language", "tweet_text", "tweet_time",
+    "tweet_client_name", "in_reply_to_userid", "in_reply_to_tweetid", "quoted_tweet_tweetid",
+    "is_retweet", "retweet_userid", "retweet_tweetid", "latitude", "longitude", "quote_count",
+    "reply_count", "like_count", "retweet_count", "hashtags", "urls", "user_mentions",
+]  # fmt: skip
 
 
 def io_row(**cells):
@@ -248,8 +255,9 @@ def io_row(**cells):
 
 def test_the_operations_archive_with_and_without_polls():
     table = io_row(
-        tweet_text="RT @cat_watch: All cats &amp; none", is_retweet="true", retweet_userid="7", retweet_tweetid=BIG + 2,
-        follower_count="8654", account_creation_date="2015-01-15", hashtags="[cats, dogs]",
+        tweet_text="RT @cat_watch: All cats &amp; none", is_retweet="true", retweet_userid="7",
+        retweet_tweetid=BIG + 2, follower_count="8654", account_creation_date="2015-01-15",
+        hashtags="[cats, dogs]",
         urls="[http://example.org/?a=1,2, http://example.net/]", user_mentions="['7', '8']",
     )  # fmt: skip
     post = one(table, shipped_mapping("io-archive"))
@@ -274,8 +282,9 @@ IRA = (
     "external_author_id,author,content,region,language,publish_date,harvested_date,following,followers,updates,"
     "post_type,account_type,retweet,account_category,new_june_2018,alt_external_id,tweet_id,article_url,"
     "tco1_step1,tco2_step1,tco3_step1\n"
-    "906000000000000000,CAT_WATCH,All cats &amp; none,Unknown,English,10/1/2017 9:58,10/1/2017 9:59,1052,9636,253,"
-    "RETWEET,Secret,1,Answer,0,905874659358453777,914580356430536707,http://example.org/1,http://example.org/c,,\n"
+    "906000000000000000,CAT_WATCH,All cats &amp; none,Unknown,English,10/1/2017 9:58,10/1/2017 9:59,1052,"
+    "9636,253,RETWEET,Secret,1,Answer,0,905874659358453777,914580356430536707,http://example.org/1,"
+    "http://example.org/c,,\n"
 )
 
 

@@ -67,6 +67,8 @@ from detectors.text import text_key
 MINUTE_MS = 60_000
 _EVIDENCE_POSTS = 50
 _COMPARABLE_ACCOUNTS = 4
+_LEAST = {"repeaters": 0.1, "copied": 0.05, "co_reposted": 0.1, "bot_share": 0.05}
+"""Shares taken as ordinary even where comparable tags show less: young tags have had no time to repeat."""
 
 
 class HashtagSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -303,8 +305,7 @@ class Hashtags:
             enough = comparable >= ENOUGH and share.of > 0
             evidence[name] = share.value
             evidence[f"{name}_reference"] = reference if enough else None
-            # None among the comparable tags is not impossible: half an event is allowed for.
-            floor = max(reference or 0.0, 0.5 / max(share.of, 1))
+            floor = max(reference or 0.0, _LEAST[name])
             tail = binomial_tail(share.hits, share.of, floor)
             evidence[f"{name}_p"] = float(f"{tail:.4g}") if enough else None
         evidence |= expected_share(self._scores(tag, minute))

@@ -15,14 +15,14 @@ Definition
 
 Defaults, and why
     ``similarity`` 0.5: true copies with words swapped and a fifth cut lie above it at the 5th percentile.
-    ``window`` 60 min; single texts are comparable for 10 min by resemblance and 60 min by exact fold,
-    members of clusters for 60 min. ``min_accounts`` 3: two copies are a quotation. ``min_bits`` 0: a
+    ``window`` 60 min, by exact fold for all texts; by resemblance too, as long as
+    the index has room (``index_rows``), members of clusters longest. ``min_accounts`` 3: two copies are a quotation. ``min_bits`` 0: a
     coincidence that chance gives once in such a stream is no finding.
 
 What it misses
     Rewording and translation; texts shorter than 24 characters after folding, tags and names included;
-    edits of more than about a third; resembling copies more than 10 minutes apart while only one account
-    has posted them.
+    edits of more than about a third. In a stream of more than ``index_rows`` distinct texts an hour,
+    resembling copies further apart than the index reaches (counted as evicted).
 
 What it does not prove
     That the accounts know of each other: headlines, share buttons, jokes, slogans and chain letters give
@@ -67,10 +67,13 @@ class NearDuplicateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_un
 
     similarity: float = 0.5
     window_minutes: int = 60
-    single_minutes: int = 10
+    single_minutes: int = 60
+    """How long a text of one account is compared by resemblance, while the index has room."""
     min_accounts: int = 3
     min_bits: float = 0.0
     growth: float = 1.5
+    settle_minutes: int = 5
+    """Silence after which a cluster that grew by less is reported once more, in full."""
     viral_accounts: int = 50
     """Accounts in one cluster from which it makes no more ties."""
     index_rows: int = 1 << 19
@@ -151,7 +154,7 @@ class TextCluster:
         """Whether it is worth judging again: accounts or posts by half since the last time."""
         return (
             len(self.accounts) >= self.judged_accounts * growth
-            or len(self.members) >= self.judged_posts * growth
+            or len(self.members) + self.forgotten >= self.judged_posts * growth
         )
 
 
@@ -175,6 +178,7 @@ class NearDuplicates:
         self._entries: dict[int, Entry] = {}
         self._seen_by_minute: deque[tuple[int, list[int]]] = deque()
         self._clusters: dict[str, TextCluster] = {}
+        self._unsettled: dict[str, TextCluster] = {}
         self._posts_by_minute: deque[list[int]] = deque()
         self._posts_in_window = 0
         self._row_key = np.zeros(self.settings.index_rows, dtype=np.uint64)
@@ -201,7 +205,15 @@ class NearDuplicates:
         if fresh:
             self._match_similar(batch, fresh, touched, ties)
         self._expire(batch.tick_ms)
-        return list(self._judge(touched, batch.tick_ms)), ties
+        for cluster_id, cluster in touched.items():
+            # Taken out and put back, so that those quiet for longest stand first.
+            self._unsettled.pop(cluster_id, None)
+            self._unsettled[cluster_id] = cluster
+        return [*self._judge(touched, batch.tick_ms), *self._settle(batch.tick_ms)], ties
+
+    def finish(self, tick_ms: int) -> list[Finding]:
+        """Findings of the clusters that have grown since they were last judged, at the end of the input."""
+        return list(self._settle(tick_ms, everything=True))
 
     # -- taking in ---------------------------------------------------------------------------------
 
@@ -346,6 +358,7 @@ class NearDuplicates:
         for key in newer.keys:
             self._entries[key] = older
         del self._clusters[newer.cluster_id]
+        self._unsettled.pop(newer.cluster_id, None)
         touched.pop(newer.cluster_id, None)
         touched[older.cluster_id] = older
 
@@ -355,16 +368,29 @@ class NearDuplicates:
         limit = tick_ms - self.settings.window_minutes * MINUTE_MS
         for cluster in touched.values():
             cluster.expire(limit)
-            if len(cluster.accounts) < self.settings.min_accounts or not cluster.has_grown(
-                self.settings.growth
-            ):
-                continue
-            cluster.judged_accounts = len(cluster.accounts)
-            cluster.judged_posts = len(cluster.members)
-            finding = self._finding(cluster, tick_ms)
-            bits = finding.evidence["coincidence_bits"]
-            if bits is None or bits >= self.settings.min_bits:
-                yield finding
+            if cluster.has_grown(self.settings.growth):
+                yield from self._report(cluster, tick_ms)
+
+    def _settle(self, tick_ms: int, *, everything: bool = False) -> Iterator[Finding]:
+        """Report once more, in full, the clusters that grew a little and then fell silent."""
+        limit = tick_ms - self.settings.settle_minutes * MINUTE_MS
+        while self._unsettled:
+            cluster_id, cluster = next(iter(self._unsettled.items()))
+            if cluster.last_ms >= limit and not everything:
+                break
+            del self._unsettled[cluster_id]
+            if len(cluster.members) + cluster.forgotten > cluster.judged_posts:
+                yield from self._report(cluster, tick_ms)
+
+    def _report(self, cluster: TextCluster, tick_ms: int) -> Iterator[Finding]:
+        if len(cluster.accounts) < self.settings.min_accounts:
+            return
+        cluster.judged_accounts = len(cluster.accounts)
+        cluster.judged_posts = len(cluster.members) + cluster.forgotten
+        finding = self._finding(cluster, tick_ms)
+        bits = finding.evidence["coincidence_bits"]
+        if bits is None or bits >= self.settings.min_bits:
+            yield finding
 
     def _finding(self, cluster: TextCluster, tick_ms: int) -> Finding:
         members = list(cluster.members)

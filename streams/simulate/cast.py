@@ -71,7 +71,8 @@ class Casting:
         return self._account(
             who, created_ms=moment_between(begin, end, self._world.start_ms, rng), bot_look=True,
             followers=int(rng.expovariate(1 / 18)), following=rng.randrange(40, 900),
-            posts=rng.randrange(900, 16_000), likes=rng.randrange(0, 300), listed=0, client=self._cheap_client(),
+            posts=rng.randrange(900, 16_000), likes=rng.randrange(0, 300), listed=0,
+            client=self._cheap_client(),
         )  # fmt: skip
 
     def leak_bot(self) -> Account:

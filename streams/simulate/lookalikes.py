@@ -108,7 +108,6 @@ def _copied(part: Chain, rng: Random) -> str:
 
 def _headline(scene: _Scene, part: Headline) -> Iterator[Draft]:
     paper = _declared(scene, part.via, part.via, f"{part.via}, journal en ligne", part.lang, "TweetDeck")
-    paper.followers += 30_000
     for time_ms, author in zip(scene.wave(part.posts), scene.people(part.posts, part.lang), strict=False):
         number = scene.ids.next(time_ms)
         text = f"{part.text} {part.link} via @{paper.handle}"

@@ -5,10 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-import numpy as np
-
 from .grammar import capital
-from .people import Account, Country, ordinary_accounts
+from .people import DAY_MS, Account
 from .world import World, compose
 
 _FRONT_PAGE = 120
@@ -19,7 +17,7 @@ class Newsdesk:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._generator, rng = world.tools("newsdesk")
+        rng = world.tools("newsdesk")[1]
         self._papers: dict[str, list[Account]] = {}
         self._figures: dict[str, list[Account]] = {}
         self._pages: dict[tuple[str, int], list[tuple[str, str, Account]]] = {}
@@ -73,14 +71,20 @@ class Newsdesk:
         return page
 
     def _public(self, lang: str, name: str, rng: Random) -> Account:
-        country = Country(lang, 2 if lang == "fr" else 1, 1.0)
-        made = ordinary_accounts(self._world.registry, country, np.full(1, 8.0), 0, self._generator, rng)[0]
+        known = rng.lognormvariate(10.2, 1.1)
         profile = {
-            **made.profile, "handle": name.replace(" ", ""), "name": name, "verified": True,
+            "handle": name.replace(" ", ""), "name": name, "location": "", "verified": True,
             "description": f"{name}, {'compte officiel' if lang == 'fr' else 'official account'}",
-            "posts": made.posts, "followers": made.followers * 30 + 4000, "default_profile": False,
+            "posts": rng.randrange(4000, 60_000), "followers": int(known) + 3000,
+            "following": rng.randrange(50, 1500),
+            "likes": rng.randrange(0, 4000), "listed": int(known / 60), "default_profile": False,
+            "default_avatar": False, "protected": False,
         }  # fmt: skip
-        profile.pop("created_at")
+        created_ms = self._world.start_ms - rng.randrange(2000, 4200) * DAY_MS - rng.randrange(DAY_MS)
         return self._world.registry.account(
-            lang=lang, zone=made.zone, created_ms=made.created_ms, profile=profile, client="TweetDeck"
+            lang=lang,
+            zone=2 if lang == "fr" else 1,
+            created_ms=created_ms,
+            profile=profile,
+            client="TweetDeck",
         )

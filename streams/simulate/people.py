@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -37,11 +38,11 @@ _ASCII = str.maketrans("éèêëàâîïôöûùüç-' ", "eeeeaaiioouuuc___")
 
 @dataclass(slots=True)
 class Account:
-    """One account with the profile that posts show.
+    """One account as its posts show it.
 
     `zone` is the difference of its local time from UTC in hours; `style` its habits of writing (see
     `Composer.finish`); `topics` what it mostly talks of; `head` its profile as JSON up to the
-    number of posts.
+    number of posts; `brief` the part of it that reposts of its posts show.
     """
 
     id: str
@@ -55,9 +56,8 @@ class Account:
     followers: int
     posts: int
     topics: tuple[int, int]
-    profile: dict[str, Any]
-    head: bytes = b""
-    brief: orjson.Fragment = field(default_factory=lambda: orjson.Fragment(b"{}"))
+    head: bytes
+    brief: orjson.Fragment
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,8 @@ class Registry:
         base = wanted.translate(_ASCII)[:15]
         handle, number = base, 2
         while handle.lower() in self._handles:
-            handle = f"{base[: 14 - len(str(number))]}_{number}"
+            digits = str((crc32(base.encode()) + number * 7919) % 99_991)
+            handle = base[: 15 - len(digits)] + digits
             number += 1
         self._handles.add(handle.lower())
         return handle
@@ -136,24 +137,19 @@ class Registry:
     ) -> Account:
         """One account; `profile` holds handle, name, description and the numbers of `author` in the post."""
         full = {
+            "lang": lang,
             **profile,
             "handle": self.handle(str(profile["handle"])),
             "created_at": iso(created_ms // 1000 * 1000),
-            "observed_at": iso(self.start_ms),
         }
-        full = {key: value for key, value in full.items() if value is not None}
-        full.setdefault("lang", lang)
         posts = int(full.pop("posts"))
-        del full["observed_at"]
         brief_keys = ("handle", "name", "created_at", "followers", "following", "lang", "verified")
-        made = Account(
+        brief = orjson.dumps({key: full[key] for key in brief_keys if key in full})
+        return Account(
             id=self._ids.next(created_ms), handle=full["handle"], lang=lang, zone=zone, client=client,
             style=style, bot=bot, created_ms=created_ms, followers=int(full["followers"]), posts=posts,
-            topics=topics, profile=full,
+            topics=topics, head=orjson.dumps(full)[:-1] + b',"posts":', brief=orjson.Fragment(brief),
         )  # fmt: skip
-        made.head = orjson.dumps(full)[:-1] + b',"posts":'
-        made.brief = orjson.Fragment(orjson.dumps({key: full[key] for key in brief_keys if key in full}))
-        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +177,12 @@ def human_numbers(rng: np.random.Generator, created_ms: Floats, start_ms: int, a
     """
     n = len(created_ms)
     days = np.maximum((start_ms - created_ms) / DAY_MS, 1.0)
-    posts = days * 0.9 * activity**0.8 * rng.lognormal(0, 1.1, n)
+    posts = np.minimum(days * 0.9 * activity**0.8 * rng.lognormal(0, 1.1, n), days * 120)
     reach = rng.lognormal(0, 1.45, n) * (days / 1000) ** 0.45 * activity**0.3
     followers = 190 * reach
     following = 330 * reach**0.45 * rng.lognormal(0, 0.75, n)
     following = np.where(followers < 4500, np.minimum(following, 4900 + rng.random(n) * 100), following)
-    likes = posts * rng.lognormal(0.3, 1.3, n)
+    likes = np.minimum(posts * rng.lognormal(0.3, 1.3, n), days * 250)
     listed = rng.poisson(followers / 95 * rng.lognormal(-0.3, 0.9, n))
     whole = (column.astype(np.int64).tolist() for column in (posts + 1, followers, following, likes, listed))
     return Numbers(*whole)

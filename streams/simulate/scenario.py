@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import tomllib
 from datetime import date, datetime
@@ -11,6 +12,8 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
+
+MAX_PARTS = 1000  # ids of posts keep 10 bits for the part that makes them
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0)]
@@ -37,7 +40,7 @@ class Ordinary(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     replies: Share = 0.17
     quotes: Share = 0.06
     links: Share = 0.14
-    headlines: Share = 0.04
+    headlines: Share = 0.055
     bots: Share = 0.004
 
 
@@ -159,6 +162,9 @@ class Insults(_Part, tag="insults", frozen=True, kw_only=True, forbid_unknown_fi
     client: Text = "Twitter Web Client"
 
 
+_PARTS: tuple[type[Struct], ...] = (
+    Slogan, Headline, Release, Debate, Chain, Scheduled, Amplify, Leak, Insults,
+)  # fmt: skip
 LookAlike = Slogan | Headline | Release | Debate | Chain | Scheduled
 Operation = Amplify | Leak | Insults
 
@@ -257,9 +263,40 @@ def _sentence(message: str, record: dict[str, Any]) -> str:
         else:
             part = part.get(key) if isinstance(part, dict) else None
             where.append(f"[{key}]" if isinstance(part, dict | list) else f"the key {key!r}")
-    what = what.replace("object contains unknown field", "there is an unknown key")
-    what = what.replace("object missing required field", "a required key is missing:").replace("`", "'")
+    what = _plain(what)
     return f"at {', '.join(where)}: {what}" if where else what
+
+
+_WORDS = {
+    "object contains unknown field": "there is an unknown key",
+    "object missing required field": "a required key is missing:",
+    "`datetime` with a timezone component": "a date and time with its zone, such as 2022-04-10T17:00:00Z",
+    "`datetime`": "a date and time",
+    "`date | null`": "a date",
+    "`int`": "a whole number",
+    "`float`": "a number",
+    "`str | null`": "a text",
+    "`str`": "a text",
+    "`array`": "a list",
+    "`object`": "a table",
+    "`bool`": "true or false",
+    "`": "'",
+}
+_UNKNOWN_KEY = re.compile(r"unknown key '(\w+)'$")
+
+
+def _plain(what: str) -> str:
+    """What msgspec found wrong, in the words of someone who edits TOML."""
+    for technical, plain in _WORDS.items():
+        what = what.replace(technical, plain)
+    if what.startswith("invalid value"):
+        kinds = (str(part.__struct_config__.tag) for part in _PARTS)
+        return f"{what}; the kinds are {', '.join(kinds)}"
+    unknown = _UNKNOWN_KEY.search(what)
+    tables: tuple[type[Struct], ...] = (Scenario, Ordinary, *_PARTS)
+    known = {field for table in tables for field in table.__struct_fields__}
+    close = difflib.get_close_matches(unknown[1], sorted(known), 1) if unknown else []
+    return f"{what} (did you mean '{close[0]}'?)" if close else what
 
 
 def _check(scenario: Scenario, name: str) -> None:
@@ -268,6 +305,10 @@ def _check(scenario: Scenario, name: str) -> None:
         raise ScenarioError(
             f"In the scenario {name}, at [ordinary]: 'reposts', 'replies' and 'quotes' sum to more than 1."
         )
+    if not 2010 <= scenario.start.year < 2100:
+        raise ScenarioError(f"In the scenario {name}, at the key 'start': the year is not 2010 to 2099.")
+    if len(scenario.lookalike) + len(scenario.operation) > MAX_PARTS:
+        raise ScenarioError(f"The scenario {name} has more than {MAX_PARTS} look-alikes and operations.")
     seen: set[str] = set()
     for part in (*scenario.lookalike, *scenario.operation):
         where = f"In the scenario {name}, at {part.name!r}"
