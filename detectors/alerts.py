@@ -13,7 +13,7 @@ from detectors import __version__
 from detectors.accounts import automation
 from detectors.cases import Judged, Revision
 from detectors.findings import Evidence, Finding, Member, Subject, author_of
-from detectors.severity import Reason
+from detectors.severity import Check
 from detectors.wording import Both, not_proved, sentence, summary
 
 TYPE = "vigie.alert.v1"
@@ -92,7 +92,7 @@ def _subject(subject: Subject) -> dict[str, str]:
     return {"kind": subject.kind, "value": subject.value}
 
 
-def _reason(reason: Reason) -> dict[str, Any]:
+def _reason(reason: Check) -> dict[str, Any]:
     return {"code": reason.code, "points": reason.points, "numbers": reason.numbers} | _both(sentence(reason))
 
 
@@ -116,7 +116,7 @@ def _group(revision: Revision) -> dict[str, Any]:
     shown = sorted(posts.values())
     return {
         "accounts_total": case.accounts_total,
-        "posts_total": max(len(posts), max(judged.finding.posts_total for judged in case.findings.values())),
+        "posts_total": max(len(posts), *(judged.finding.posts_total for judged in case.findings.values())),
         "accounts": [author_of(account) for account in accounts[:_MAX_ACCOUNTS]],
         "posts": [_post(member) for member in [*shown[:1], *shown[1:][-(_MAX_POSTS - 1) :]]],
     }
@@ -142,7 +142,7 @@ def _finding(judged: Judged) -> dict[str, Any]:
 
 
 def _bot_share(finding: Finding) -> dict[str, Any]:
-    """The trait that this version measures; a group without scores is "not enough data", never "not found"."""
+    """The trait that this version measures; no scores is "not enough data", never "not found"."""
     evidence: Evidence = finding.evidence
     value, reference = evidence.get("bot_share"), evidence.get("bot_share_reference")
     low = evidence.get("bot_share_low")

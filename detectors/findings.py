@@ -60,6 +60,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Evidence
     declared: int
     """How many of the accounts declare what they are."""
+    text_keys: tuple[int, ...] = ()
+    """Keys of the exact folds of a group of copies, see `detectors.text.text_key`."""
 
 
 def stable_id(prefix: str, *parts: str) -> str:

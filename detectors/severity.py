@@ -30,12 +30,17 @@ _MIN_ACCOUNTS = 15
 """Accounts that a share over a hashtag's accounts needs before it gives points."""
 
 
-class Reason(NamedTuple):
-    """One rule that gave points, with the numbers that its sentence needs."""
+class Check(NamedTuple):
+    """One rule applied to one finding: what it needs, whether that was met, and the points it gives."""
 
     code: str
+    state: Literal["met", "not_met", "not_enough_data"]
     points: int
+    """0 unless met."""
+    needed: str
+    """What the rule asks for, as a sentence."""
     numbers: Evidence
+    """What was measured, with the names that the sentences of `detectors.wording` use."""
 
 
 class Assessment(NamedTuple):
@@ -44,9 +49,12 @@ class Assessment(NamedTuple):
     score: int
     severity: Severity | None
     """None where the finding is not worth a notice."""
-    reasons: tuple[Reason, ...]
+    reasons: tuple[Check, ...]
+    """The rules that were met, strongest first."""
     open: bool
     """Whether the group declares itself: shown apart, never alerted."""
+    checks: tuple[Check, ...]
+    """All rules of the detector, met or not."""
 
 
 def assess(finding: Finding, linked: int, most_shared: int) -> Assessment:
@@ -61,10 +69,16 @@ def assess(finding: Finding, linked: int, most_shared: int) -> Assessment:
         The largest number of objects that a pair of them shared.
     """
     rules = _text_rules if finding.detector == "near_duplicates" else _hashtag_rules
-    reasons = tuple(sorted(rules(finding, linked, most_shared), key=lambda reason: -reason.points))
-    score = min(100, sum(reason.points for reason in reasons))
-    is_open = finding.declared >= OPEN_SHARE * len(finding.accounts)
-    return Assessment(score, severity_of(score, len(reasons), finding.accounts_total), reasons, is_open)
+    checks = tuple(rules(finding, linked, most_shared))
+    reasons = tuple(sorted((check for check in checks if check.points), key=lambda check: -check.points))
+    score = min(100, sum(check.points for check in reasons))
+    return Assessment(
+        score=score,
+        severity=severity_of(score, len(reasons), finding.accounts_total),
+        reasons=reasons,
+        open=finding.declared >= OPEN_SHARE * len(finding.accounts),
+        checks=checks,
+    )
 
 
 def severity_of(score: int, reasons: int, accounts: int) -> Severity | None:
@@ -80,6 +94,14 @@ def severity_of(score: int, reasons: int, accounts: int) -> Severity | None:
     return "notice" if score >= NOTICE else None
 
 
+def _check(code: str, needed: str, numbers: Evidence, points: int, *, met: bool) -> Check:
+    """A rule's outcome. Where nothing could be measured, that is not the same as not found."""
+    if met and points > 0:
+        return Check(code, "met", points, needed, numbers)
+    unknown = any(value is None for value in numbers.values())
+    return Check(code, "not_enough_data" if unknown else "not_met", 0, needed, numbers)
+
+
 def _number(evidence: Evidence, name: str) -> float:
     value = evidence.get(name)
     return math.nan if value is None else float(value)
@@ -90,66 +112,97 @@ def _surprise(p_value: float) -> float:
     return 0.0 if math.isnan(p_value) else min(30.0, -math.log10(max(p_value, 1e-30)))
 
 
-def _text_rules(finding: Finding, linked: int, most_shared: int) -> Iterator[Reason]:
+def _text_rules(finding: Finding, linked: int, most_shared: int) -> Iterator[Check]:
     evidence = finding.evidence
     accounts = finding.accounts_total
     bits = _number(evidence, "coincidence_bits")
-    yield Reason("copies", 20, {"accounts": accounts, "posts": finding.posts_total})
-    if bits >= 20:
-        yield Reason("improbable", min(10, int(bits // 20)), {"bits": int(bits)})
-    yield from _repetition(linked, most_shared, len(finding.accounts))
+    counts: Evidence = {"accounts": accounts, "posts": finding.posts_total}
+    yield _check("copies", "3 accounts or more with copies of one text", counts, 20, met=True)
+    yield _check(
+        "improbable",
+        "20 bits or more against chance",
+        {"bits": None if math.isnan(bits) else int(bits)},
+        0 if math.isnan(bits) else min(10, int(bits // 20)),
+        met=bits >= 20,
+    )
+    yield _repetition(linked, most_shared, len(finding.accounts))
+    yield _aimed(finding, bits)
+    yield _bots(evidence, least=8, base=25)
+
+
+def _aimed(finding: Finding, bits: float) -> Check:
+    evidence = finding.evidence
     targets = evidence["targets"] or 0
-    aimed = any(subject.kind == "target" for subject in finding.subjects)
+    named = targets >= 2 or any(subject.kind == "target" for subject in finding.subjects)
     unexplained = _number(evidence, "sourced_share") < 0.2 and _number(evidence, "linked_share") < 0.2
-    if accounts >= 5 and bits >= 20 and unexplained and (aimed or targets >= 2):
-        yield Reason("aimed", 25, {"targets": targets})
-    scored = int(evidence["scored_accounts"] or 0)
-    reference = _number(evidence, "bot_share_reference")
-    if scored >= 8 and _number(evidence, "bot_share_low") >= reference + 0.15:
-        yield _bots(evidence, reference, 25)
+    numbers: Evidence = {
+        "targets": targets,
+        "linked_share": evidence["linked_share"],
+        "sourced_share": evidence["sourced_share"],
+    }
+    needed = (
+        "5 accounts or more, 20 bits or more against chance, the copies name accounts, and under a fifth "
+        "of them carry a link or name a source that would explain the text"
+    )
+    met = finding.accounts_total >= 5 and bits >= 20 and unexplained and named
+    return _check("aimed", needed, numbers, 25, met=met)
 
 
-def _hashtag_rules(finding: Finding, linked: int, most_shared: int) -> Iterator[Reason]:
+def _hashtag_rules(finding: Finding, linked: int, most_shared: int) -> Iterator[Check]:
     evidence = finding.evidence
     accounts = finding.accounts_total
-    yield from _repetition(linked, most_shared, len(finding.accounts))
-    if _MIN_ACCOUNTS <= accounts <= CROWD and _exceeds(evidence, "repeaters", 0.15):
-        numbers = {"share": evidence["repeaters"], "reference": evidence["repeaters_reference"]}
-        yield Reason("repeaters", min(45, int(10 * _surprise(_number(evidence, "repeaters_p")))), numbers)
-    if accounts >= _MIN_ACCOUNTS and _exceeds(evidence, "copied", 0.15):
-        numbers = {"share": evidence["copied"], "reference": evidence["copied_reference"]}
-        yield Reason("copied", min(40, int(8 * _surprise(_number(evidence, "copied_p")))), numbers)
-    if accounts >= _MIN_ACCOUNTS and _exceeds(evidence, "co_reposted", 0.3):
-        numbers = {"share": evidence["co_reposted"], "reference": evidence["co_reposted_reference"]}
-        yield Reason("co_reposted", min(25, int(4 * _surprise(_number(evidence, "co_reposted_p")))), numbers)
-    reference = _number(evidence, "bot_share_reference")
-    enough = int(evidence["scored_accounts"] or 0) >= _MIN_ACCOUNTS
-    if enough and _number(evidence, "bot_share_low") >= reference + 0.15:
-        yield _bots(evidence, reference, 40)
+    yield _repetition(linked, most_shared, len(finding.accounts))
+    for name, most, rate, effect in (
+        ("repeaters", 45, 10, 0.15),
+        ("copied", 40, 8, 0.15),
+        ("co_reposted", 25, 4, 0.3),
+    ):
+        large = accounts >= _MIN_ACCOUNTS and (name != "repeaters" or accounts <= CROWD)
+        size = f"{_MIN_ACCOUNTS} accounts or more" + (f", {CROWD} at most" if name == "repeaters" else "")
+        yield _check(
+            name,
+            f"{size}; a share of {effect} above comparable hashtags, at least twice theirs, and p < 0.001",
+            {
+                "share": evidence[name],
+                "reference": evidence[f"{name}_reference"],
+                "p": evidence[f"{name}_p"],
+                "accounts": accounts,
+            },
+            min(most, int(rate * _surprise(_number(evidence, f"{name}_p")))),
+            met=large and _exceeds(evidence, name, effect),
+        )
+    yield _bots(evidence, least=_MIN_ACCOUNTS, base=40)
 
 
 def _exceeds(evidence: Evidence, name: str, effect: float) -> bool:
-    """Above comparable tags by the minimum effect, at least twice as high, and not by chance (p < 0.001)."""
+    """Above comparable tags by the minimum effect, at least twice as high, and not by chance."""
     value, reference = _number(evidence, name), _number(evidence, f"{name}_reference")
     return value >= max(reference + effect, 2 * reference) and _number(evidence, f"{name}_p") < 0.001
 
 
-def _repetition(linked: int, most_shared: int, accounts: int) -> Iterator[Reason]:
-    if linked < 3 or linked < 0.15 * accounts:
-        return
+def _repetition(linked: int, most_shared: int, accounts: int) -> Check:
     numbers: Evidence = {"linked": linked, "accounts": accounts, "objects": most_shared}
     if linked >= 0.5 * accounts:
-        yield Reason("repetition", 40 + min(20, 4 * (most_shared - 2)), numbers)
+        points = 40 + min(20, 4 * (most_shared - 2))
     else:
-        yield Reason("repetition", min(35, 5 + int(60 * linked / accounts)), numbers)
+        points = min(35, 5 + int(60 * linked / accounts))
+    needed = (
+        "3 accounts or more, and 15 % or more of the group, that shared several things with another of it"
+    )
+    return _check("repetition", needed, numbers, points, met=linked >= 3 and linked >= 0.15 * accounts)
 
 
-def _bots(evidence: Evidence, reference: float, base: int) -> Reason:
-    low = _number(evidence, "bot_share_low")
-    numbers = {
+def _bots(evidence: Evidence, *, least: int, base: int) -> Check:
+    low, reference = _number(evidence, "bot_share_low"), _number(evidence, "bot_share_reference")
+    scored = int(evidence["scored_accounts"] or 0)
+    above = low - reference - 0.15
+    numbers: Evidence = {
         "share": evidence["bot_share"],
         "low": evidence["bot_share_low"],
         "high": evidence["bot_share_high"],
         "reference": evidence["bot_share_reference"],
+        "scored": scored,
     }
-    return Reason("bots", base + min(20, int(50 * (low - reference - 0.15))), numbers)
+    needed = f"{least} scored accounts or more; the low end of the interval 0.15 above comparable groups"
+    points = 0 if math.isnan(above) else base + min(20, int(50 * above))
+    return _check("bots", needed, numbers, points, met=scored >= least and above >= 0)

@@ -29,7 +29,8 @@ class TickBuffer:
     --------
     >>> from detectors.events import from_mapping
     >>> def post(name, ms):
-    ...     return from_mapping({"id": name, "platform": "x", "author_id": "a", "created_at": 1_500_000_000_000 + ms})
+    ...     at = 1_500_000_000_000 + ms
+    ...     return from_mapping({"id": name, "platform": "x", "author_id": "a", "created_at": at})
     >>> buffer = TickBuffer(TimeSettings(grace_s=1, tick_s=5))
     >>> buffer.add([post("b", 4000), post("a", 3500), post("b", 4000), post("c", 6000), post("d", 4999)])
     >>> [(tick - 1_500_000_000_000, [p.id for p in posts]) for tick, posts in buffer.ready()]
@@ -56,8 +57,7 @@ class TickBuffer:
             if at < watermark:
                 self.late += 1
                 continue
-            if at - grace > watermark:
-                watermark = at - grace
+            watermark = max(watermark, at - grace)
             tick = at - at % tick_ms + tick_ms
             held = ticks.get(tick)
             if held is None:

@@ -1,4 +1,4 @@
-"""The sentences of an alert, in English and French: what was seen, with figures, and what it does not prove."""
+"""The sentences of an alert, in English and French: what was seen, and what it does not prove."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from detectors.cases import Case
 from detectors.findings import Evidence, Subject
-from detectors.severity import Reason
+from detectors.severity import Check
 
 Both = tuple[str, str]
 """The same sentence in English and in French."""
@@ -17,7 +17,7 @@ _NOT_PROVED: dict[str, Both] = {
         "Cela ne prouve ni qui est derrière ces comptes, ni qu'aucun d'eux soit automatisé.",
     ),
     "near_duplicates": (
-        "Copies alone do not prove an agreement: people copy headlines, slogans and jokes of their own accord.",
+        "Copies alone prove no agreement: people copy headlines, slogans and jokes of their own accord.",
         "Des copies ne prouvent pas une entente : on copie de soi-même titres, slogans et plaisanteries.",
     ),
     "hashtags": (
@@ -56,9 +56,9 @@ def _improbable(numbers: Evidence) -> Both:
 def _repetition(numbers: Evidence) -> Both:
     linked, accounts, objects = numbers["linked"], numbers["accounts"], numbers["objects"]
     return (
-        f"{linked} of the {accounts} accounts copied or reposted the same things as another of them again and "
-        f"again (up to {objects} times)",
-        f"{linked} des {accounts} comptes ont copié ou relayé à plusieurs reprises la même chose qu'un autre "
+        f"{linked} of the {accounts} accounts shared the same things with another of them again and again "
+        f"(up to {objects} times)",
+        f"{linked} des {accounts} comptes ont partagé à plusieurs reprises les mêmes choses qu'un autre "
         f"d'entre eux (jusqu'à {objects} fois)",
     )
 
@@ -120,7 +120,7 @@ _SENTENCES: dict[str, Callable[[Evidence], Both]] = {
 }
 
 
-def sentence(reason: Reason) -> Both:
+def sentence(reason: Check) -> Both:
     """One reason as a clause, in English and French."""
     return _SENTENCES[reason.code](reason.numbers)
 
@@ -151,7 +151,7 @@ def not_proved(case: Case) -> list[Both]:
     return [text for code, text in _NOT_PROVED.items() if code in codes]
 
 
-def _strongest(reasons: tuple[Reason, ...]) -> list[Reason]:
+def _strongest(reasons: tuple[Check, ...]) -> list[Check]:
     """The three strongest; "copies" opens, since the others speak of it."""
     opening = [reason for reason in reasons if reason.code == "copies"]
     rest = [reason for reason in reasons if reason.code != "copies"]

@@ -15,6 +15,7 @@ import msgspec
 
 from detectors.accounts.stage import Accounts, AccountSettings
 from detectors.alerts import render
+from detectors.batches import SignalBatch
 from detectors.cases import Cases, CaseSettings, Judged
 from detectors.events import Post
 from detectors.findings import Finding
@@ -71,11 +72,16 @@ class Pipeline:
     ----------
     settings : Settings, optional
     on_judged : callable, optional
-        Called with every judged finding, alerted or not; what `vigie explain` is made from.
+        Called with every judged finding, alerted or not.
+    on_batch : callable, optional
+        Called with the signals of every tick.
     """
 
     def __init__(
-        self, settings: Settings | None = None, on_judged: Callable[[Judged], None] | None = None
+        self,
+        settings: Settings | None = None,
+        on_judged: Callable[[Judged], None] | None = None,
+        on_batch: Callable[[SignalBatch], None] | None = None,
     ) -> None:
         self.settings = settings or Settings()
         self.config_version = self.settings.version()
@@ -92,6 +98,7 @@ class Pipeline:
         self.cases = Cases(self.settings.cases)
         self.tallies = Tallies()
         self._on_judged = on_judged
+        self._on_batch = on_batch
         self._last_tick = 0
 
     def feed(self, posts: list[Post]) -> Iterator[Alert]:
@@ -133,6 +140,8 @@ class Pipeline:
 
     def _tick(self, tick_ms: int, posts: list[Post]) -> Iterator[Alert]:
         batch = self.accounts.take(tick_ms, posts)
+        if self._on_batch is not None:
+            self._on_batch(batch)
         findings, ties = self.near_duplicates.take(batch)
         self.pairs.add(ties)
         self.pairs.add(self.co_reposts.take(batch))

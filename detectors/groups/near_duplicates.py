@@ -15,9 +15,9 @@ Definition
 
 Defaults, and why
     ``similarity`` 0.5: true copies with words swapped and a fifth cut lie above it at the 5th percentile.
-    ``window`` 60 min, by exact fold for all texts; by resemblance too, as long as
-    the index has room (``index_rows``), members of clusters longest. ``min_accounts`` 3: two copies are a quotation. ``min_bits`` 0: a
-    coincidence that chance gives once in such a stream is no finding.
+    ``window`` 60 min, by exact fold for all texts; by resemblance too, as long as the index has room
+    (``index_rows``), members of clusters longest. ``min_accounts`` 3: two copies are a quotation.
+    ``min_bits`` 0: a coincidence that chance gives once in such a stream is no finding.
 
 What it misses
     Rewording and translation; texts shorter than 24 characters after folding, tags and names included;
@@ -60,6 +60,7 @@ from detectors.text import template
 
 MINUTE_MS = 60_000
 _EVIDENCE_POSTS = 50
+_EVIDENCE_KEYS = 200
 
 
 class NearDuplicateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -417,6 +418,7 @@ class NearDuplicates:
             template=template(cluster.text, targets_vary=len(targets) > 1),
             evidence=evidence,
             declared=len(declared),
+            text_keys=tuple(sorted(cluster.keys)[:_EVIDENCE_KEYS]),
         )
 
     def _evidence(self, cluster: TextCluster, members: list[Member], targets: int) -> Evidence:

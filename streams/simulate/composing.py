@@ -58,7 +58,7 @@ class Composer:
         more = rng.random()
         if more < 0.35:
             text = self._join(text, self.grammar.expand("aside_clause", rng), rng)
-        elif more < 0.85:
+        elif more < 0.92:
             text = self._join(text, self.grammar.expand("reply_clause", rng), rng)
             text = self._join(text, self.grammar.expand("aside_clause", rng), rng)
         return self.finish(text, style, rng)
@@ -66,7 +66,7 @@ class Composer:
     def quote(self, style: int, rng: Random) -> str:
         """The words above a quoted post."""
         text = self.grammar.expand("quote_clause", rng)
-        for _ in range(rng.choice((0, 1, 1, 2))):
+        for _ in range(rng.choice((0, 1, 1, 1, 2, 2))):
             text = self._join(text, self.grammar.expand("aside_clause", rng), rng)
         return self.finish(text, style, rng)
 

@@ -40,7 +40,7 @@ class Ordinary(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     replies: Share = 0.17
     quotes: Share = 0.06
     links: Share = 0.14
-    headlines: Share = 0.055
+    headlines: Share = 0.048
     bots: Share = 0.004
 
 

@@ -1,0 +1,45 @@
+"""What a first attempt at finding copies and hashtags looks like: the yardstick that the pipeline is set against.
+
+One post at a time: its text is cut into shingles of four characters, a datasketch `MinHash` of 128
+permutations is filled with them, a `MinHashLSH` is asked for what resembles it and then takes it in, and
+hashtags are counted in a dictionary. Nothing is folded, verified, windowed, scored or joined into cases.
+"""
+
+from __future__ import annotations
+
+import orjson
+from datasketch import MinHash, MinHashLSH
+
+SHINGLE = 4
+
+
+class Naive:
+    """Candidates for copies and counts of hashtags, one post at a time.
+
+    Examples
+    --------
+    >>> naive = Naive()
+    >>> naive.take(b'{"id":"1","text":"nobody wants to hear your songs","hashtags":["x"]}')
+    []
+    >>> naive.take(b'{"id":"2","text":"nobody wants to hear your songs","hashtags":["x"]}')
+    ['1']
+    >>> naive.hashtags
+    {'x': 2}
+    """
+
+    def __init__(self, threshold: float = 0.5) -> None:
+        self.index = MinHashLSH(threshold=threshold, num_perm=128)
+        self.hashtags: dict[str, int] = {}
+
+    def take(self, line: bytes) -> list[str]:
+        """Take in one line; return the ids of earlier posts that may be copies."""
+        post = orjson.loads(line)
+        text = post["text"]
+        minhash = MinHash(num_perm=128)
+        for start in range(max(1, len(text) - SHINGLE + 1)):
+            minhash.update(text[start : start + SHINGLE].encode())
+        similar: list[str] = self.index.query(minhash)
+        self.index.insert(post["id"], minhash)
+        for tag in post["hashtags"]:
+            self.hashtags[tag] = self.hashtags.get(tag, 0) + 1
+        return similar

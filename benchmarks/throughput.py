@@ -1,0 +1,280 @@
+"""How fast the embedded pipeline is, as ratios to reading the JSON alone; where the time and the memory go.
+
+    python benchmarks/throughput.py [--posts 40000] [--rate 280,50,5800] [--rounds 5] [--json]
+    python benchmarks/throughput.py --profile          where the time goes, by stage
+    python benchmarks/throughput.py --memory           peak memory of a million posts within the hour
+
+Seconds measure the machine and its neighbours. So everything is measured in one run, in turns (A B C, A B C,
+...), over the same lines, and told as a ratio:
+
+* *orjson*: `orjson.loads` of each line, the result dropped;
+* *pipeline*: what `vigie replay` of a sorted file does, from the bytes of the file to the alerts: lines cut,
+  decoded and checked, ticks, accounts, near-duplicates, hashtags, co-reposts, pairs, cases;
+* *pipeline, sorting*: the same, with the posts sorted first as for an archive in any order;
+* *naive*: `benchmarks/naive.py`, the first attempt that everybody writes, over the first lines.
+
+The traffic is simulated (`streams.simulate`, ordinary people in French and English, heavy-tailed authors, full
+profiles), seeded, and the same in every run. A rate is the posts in a second of event time: it decides how
+many posts a tick holds, and so what batching is worth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import orjson
+from naive import Naive
+
+from detectors import sketches
+from detectors.accounts import stage
+from detectors.groups.co_sharing import CoReposts
+from detectors.groups.hashtags import Hashtags
+from detectors.groups.near_duplicates import NearDuplicates
+from detectors.pairs import Pairs
+from detectors.windows import TickBuffer
+from streams.embedded import Pipeline
+from streams.simulate.scenario import Ordinary, Scenario
+from streams.simulate.writing import simulate
+from streams.sources import formats
+from streams.sources.ordering import in_order
+from streams.sources.records import Tally
+
+WANTED = 0.05
+"""The pipeline may take 20 times the time of `orjson.loads`, and no more."""
+NAIVE_POSTS = 1500
+MEMORY_POSTS = 1_000_000
+_HOUR_S = 3600
+_LEFT_OUT = ("ref_author", "location", "default_avatar", "protected", "conversation_id", "ref_created_at")
+"""Fields that no detector reads: without them a line is as long as those of the networks' own streams."""
+
+
+def tell(message: str) -> None:
+    """Progress, on standard error."""
+    print(message, file=sys.stderr, flush=True)
+
+
+# -- the posts -------------------------------------------------------------------------------------
+
+
+def lines(posts: int, rate: float, seed: int, *, distinct: bool = False) -> Iterator[bytes]:
+    """Lines of simulated posts; with `distinct` all are originals and each text has a word of its own."""
+    shares = {"reposts": 0.0, "replies": 0.2, "quotes": 0.0} if distinct else {"reposts": 0.3}
+    people = max(20_000, min(posts, 300_000))
+    scenario = Scenario(
+        title="benchmark",
+        start=datetime(2022, 4, 10, 18, tzinfo=UTC),
+        duration_minutes=posts / rate / 60 * 1.5 + 1,
+        ordinary=Ordinary(posts_per_second=rate, accounts=people, french=0.6, **shares),
+    )
+    for number, post in enumerate(simulate(scenario, seed)):
+        if number == posts:
+            return
+        yield _shortened(post.line, number if distinct else None)
+
+
+def _shortened(line: bytes, number: int | None) -> bytes:
+    post = orjson.loads(line)
+    for name in _LEFT_OUT:
+        post.pop(name, None)
+        post["author"].pop(name, None)
+    if number is not None:
+        post["text"] += " " + _word(number)
+    return orjson.dumps(post) + b"\n"
+
+
+def _word(number: int) -> str:
+    """A word that no other number has: letters only, since numbers do not tell texts apart."""
+    rest, letters = number * 7919 % 26**6, ""
+    for _ in range(6):
+        rest, letter = divmod(rest, 26)
+        letters += chr(97 + letter)
+    return letters
+
+
+@dataclass
+class Traffic:
+    """The same lines as a list and as a file."""
+
+    rate: float
+    lines: list[bytes]
+    path: Path
+
+
+def traffic(folder: Path, posts: int, rate: float, seed: int) -> Traffic:
+    """Simulate the posts of one rate."""
+    made = list(lines(posts, rate, seed))
+    path = folder / f"posts-{rate:g}.jsonl"
+    path.write_bytes(b"".join(made))
+    return Traffic(rate, made, path)
+
+
+# -- what is timed ---------------------------------------------------------------------------------
+
+
+def run_orjson(stream: Traffic) -> int:
+    """Decode every line; drop the result."""
+    loads = orjson.loads
+    for line in stream.lines:
+        loads(line)
+    return len(stream.lines)
+
+
+def run_pipeline(stream: Traffic) -> int:
+    """From the bytes of the file to the alerts."""
+    return replay(stream.path, sort=False)
+
+
+def run_sorting(stream: Traffic) -> int:
+    """The same, with the posts sorted first."""
+    return replay(stream.path, sort=True)
+
+
+def replay(path: Path, *, sort: bool) -> int:
+    """Run the product's pipeline over a file; return the posts processed."""
+    pipeline = Pipeline()
+    batches = formats.posts_of([formats.open_source(path, "posts")], Tally())
+    for posts in in_order(batches) if sort else batches:
+        for _ in pipeline.feed(posts):
+            pass
+    for _ in pipeline.finish():
+        pass
+    return pipeline.tallies.processed
+
+
+def run_naive(stream: Traffic) -> int:
+    """The first attempt, over the first lines: it is too slow for more."""
+    naive = Naive()
+    some = stream.lines[:NAIVE_POSTS]
+    for line in some:
+        naive.take(line)
+    return len(some)
+
+
+RUNS: dict[str, Callable[[Traffic], int]] = {
+    "orjson": run_orjson,
+    "pipeline": run_pipeline,
+    "pipeline, sorting": run_sorting,
+    "naive": run_naive,
+}
+
+
+def clock(run: Callable[[Traffic], int], stream: Traffic) -> float:
+    """Microseconds a post. Processor time, so that a neighbour on the machine does not count."""
+    begin = time.process_time()
+    done = run(stream)
+    return (time.process_time() - begin) / done * 1e6
+
+
+def measure(stream: Traffic, rounds: int) -> dict[str, Any]:
+    """Time everything in turns; medians of the times, and of the ratios within one round."""
+    times: dict[str, list[float]] = defaultdict(list)
+    for number in range(rounds):
+        for name, run in RUNS.items():
+            times[name].append(clock(run, stream))
+        tell(
+            f"  {stream.rate:g} posts/s, round {number + 1} of {rounds}: pipeline {times['pipeline'][-1]:.1f} us"
+        )
+    reference = times["orjson"]
+    result: dict[str, Any] = {"rate": stream.rate, "posts": len(stream.lines)}
+    result["bytes_a_line"] = round(sum(map(len, stream.lines)) / len(stream.lines))
+    for name, values in times.items():
+        ratios = [base / value for base, value in zip(reference, values, strict=True)]
+        result[name] = {
+            "us_a_post": round(statistics.median(values), 2),
+            "ratio": round(statistics.median(ratios), 4),
+            "ratio_min": round(min(ratios), 4),
+            "ratio_max": round(max(ratios), 4),
+        }
+    return result
+
+
+# -- where the time goes ---------------------------------------------------------------------------
+
+
+class Stages:
+    """Time by stage, each without the stages that it calls."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._inner = [0.0]
+
+    def wrap(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, timed under a name."""
+        clock, inner, seconds = time.perf_counter, self._inner, self.seconds
+
+        @wraps(function)
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            inner.append(0.0)
+            begin = clock()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                whole = clock() - begin
+                seconds[name] += whole - inner.pop()
+                inner[-1] += whole
+
+        return timed
+
+
+def _places() -> list[tuple[str, Any, str]]:
+    """The stages: a name, and the function that is timed under it."""
+    return [
+        ("ticks: held until the watermark", TickBuffer, "add"),
+        ("accounts: links, names and tags in the text", stage, "read_entities"),
+        ("accounts: fold and key of the text", stage, "fingerprint"),
+        ("accounts: automation score", stage.Accounts, "_score"),
+        ("accounts: memory and signals", stage.Accounts, "take"),
+        ("near-duplicates: exact copies", NearDuplicates, "_match_exact"),
+        ("near-duplicates: signatures", sketches, "signatures"),
+        ("near-duplicates: band table", sketches.BandTable, "meet"),
+        ("near-duplicates: places, words, clusters", NearDuplicates, "take"),
+        ("hashtags", Hashtags, "take"),
+        ("co-reposts", CoReposts, "take"),
+        ("pairs", Pairs, "add"),
+        ("severity", Pipeline, "_assess"),
+    ]
+
+
+@contextmanager
+def staged(stages: Stages) -> Iterator[None]:
+    """Time the stages while inside."""
+    before = [(owner, attribute, getattr(owner, attribute)) for _, owner, attribute in _places()]
+    for name, owner, attribute in _places():
+        setattr(owner, attribute, stages.wrap(name, getattr(owner, attribute)))
+    try:
+        yield
+    finally:
+        for owner, attribute, function in before:
+            setattr(owner, attribute, function)
+
+
+def profile(stream: Traffic) -> dict[str, float]:
+    """Microseconds a post of each stage; the clock's own cost is in them."""
+    stages = Stages()
+    with staged(stages):
+        pipeline = Pipeline()
+        feed = stages.wrap("ticks put in order, cases, alerts, calls", lambda posts: list(pipeline.feed(posts)))
+        batches = formats.posts_of([formats.open_source(stream.path, "posts")], Tally())
+        read = stages.wrap("read: lines cut, decoded, checked", lambda: next(batches, None))
+        while (posts := read()) is not None:
+            feed(posts)
+        feed([])
+        list(pipeline.finish())
+    return {name: round(seconds / len(stream.lines) * 1e6, 2) for name, seconds in stages.seconds.items()}

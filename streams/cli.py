@@ -1,0 +1,214 @@
+"""The command line of Vigie."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from detectors import __version__
+from streams import commands
+from streams.explain import KINDS as EXPLAIN_KINDS
+from streams.metrics import SEVERITIES
+from streams.ranking import KINDS as TOP_KINDS
+from streams.sources.formats import FORMATS
+from streams.sources.opening import InputError
+
+_INPUT_HELP = "a file (plain, .gz or .zst), or - for standard input"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one sentence what is wrong, and where to read on."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}. See `{self.prog} --help`.\n")
+
+
+def _add(
+    commands_: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    does: str,
+    examples: str,
+) -> argparse.ArgumentParser:
+    parser = commands_.add_parser(
+        name,
+        help=does,
+        description=f"{does[0].upper()}{does[1:]}.",
+        epilog=f"examples:\n{examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_input(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE", help=_INPUT_HELP)
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="auto",
+        help="how the files are read (default: guessed, and said)",
+    )
+    parser.add_argument(
+        "--mapping", metavar="M.toml", help="which CSV column is which field (docs/mappings.md)"
+    )
+    parser.add_argument("--rejects", metavar="FILE", help="keep refused records here, with line and reason")
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON on standard output")
+
+
+def _replay(commands_: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _add(
+        commands_,
+        "replay",
+        commands.replay,
+        "play recorded posts through the pipeline and print the alerts",
+        "  vigie replay posts.jsonl.gz\n"
+        "  vigie replay tweets-2.jsonl tweets-1.jsonl --format twitter-v2 --alerts alerts.jsonl\n"
+        "  vigie replay night.jsonl --speed 60 --show notice --language fr\n"
+        "  some-stream | vigie replay -",
+    )
+    _add_input(parser)
+    _add_json(parser)
+    parser.add_argument("--alerts", metavar="OUT.jsonl", help="write every alert here, one JSON a line")
+    parser.add_argument("--config", metavar="C.toml", help="settings file (see `vigie config show`)")
+    parser.add_argument(
+        "--speed", type=_positive, metavar="X", help="event seconds a second (default: as fast as it can)"
+    )
+    parser.add_argument("--store", metavar="PATH", help="keep what was judged here, for `vigie explain`")
+    parser.add_argument(
+        "--metrics-port", type=_port, metavar="N", help="serve Prometheus metrics on 127.0.0.1:N"
+    )
+    parser.add_argument(
+        "--show", choices=SEVERITIES, default="warning", help="lowest severity to print (default: warning)"
+    )
+    parser.add_argument("--language", choices=("en", "fr"), default="en", help="of the printed alerts")
+
+
+def _others(commands_: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    convert = _add(
+        commands_,
+        "convert",
+        commands.convert,
+        "write posts of any format as normalised JSON lines on standard output",
+        "  vigie convert tweets.csv --format io-archive > posts.jsonl\n"
+        "  vigie convert any.csv --format csv --mapping any.toml | vigie replay -",
+    )
+    _add_input(convert)
+    simulate = _add(
+        commands_,
+        "simulate",
+        commands.simulate,
+        "write seeded, labelled traffic: posts.jsonl and truth.jsonl",
+        "  vigie simulate election-night --out night\n  vigie simulate my-scenario.toml --out mine --seed 7",
+    )
+    simulate.add_argument("scenario", help="a shipped name or a TOML file (docs/simulate.md)")
+    simulate.add_argument("--out", required=True, metavar="DIR", help="folder for the two files")
+    simulate.add_argument("--seed", type=_seed, default=1, help="other numbers give other people and texts")
+    _add_json(simulate)
+    explain = _add(
+        commands_,
+        "explain",
+        commands.explain,
+        "say why there is, or is not, an alert: what was counted, and which rule was missed",
+        "  vigie explain hashtag debat --store night.db\n"
+        "  vigie explain account 4711 --at 2022-04-10T19:30:00Z --store night.db\n"
+        '  vigie explain text "the whole text of a post" --store night.db --json',
+    )
+    explain.add_argument("kind", choices=EXPLAIN_KINDS)
+    explain.add_argument("value", help="the hashtag, the account's id or handle, the link, or the whole text")
+    explain.add_argument("--at", metavar="T", help="moment, RFC 3339 (default: the end of what was stored)")
+    explain.add_argument("--store", required=True, metavar="PATH", help="made by `vigie replay --store`")
+    explain.add_argument("--config", metavar="C.toml", help="the settings of that replay")
+    _add_json(explain)
+    top = _add(
+        commands_,
+        "top",
+        commands.top,
+        "rank hashtags, texts, sources, links or targets, alerted or not",
+        "  vigie top hashtags posts.jsonl\n  vigie top sources tweets.jsonl --format twitter-v1 --limit 5 --json",
+    )
+    top.add_argument("kind", choices=TOP_KINDS)
+    _add_input(top)
+    top.add_argument("--limit", type=_positive_int, default=20, metavar="N", help="rows (default 20)")
+    _add_json(top)
+    config = _add(
+        commands_,
+        "config",
+        commands.config,
+        "show or check the settings in force",
+        "  vigie config show\n  vigie config check --config room.toml",
+    )
+    config.add_argument("action", choices=("show", "check"))
+    config.add_argument("--config", metavar="C.toml", help="settings file")
+    _add_json(config)
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError("must be above 0")
+    return value
+
+
+def _positive_int(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return value
+
+
+def _seed(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError("must be 0 or more")
+    return value
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 < value < 65536:
+        raise argparse.ArgumentTypeError("must be 1 to 65535")
+    return value
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    top = _Parser(
+        prog="vigie",
+        description="The lookout of an election watch room: which groups of accounts act in concert, with "
+        "evidence, and what that does not prove.",
+    )
+    top.add_argument("--version", action="version", version=f"vigie {__version__}")
+    commands_ = top.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+    _replay(commands_)
+    _others(commands_)
+    return top
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 for success, 2 for bad use or an input that cannot be read."""
+    chosen = parser().parse_args(arguments)
+    try:
+        return int(chosen.run(chosen))
+    except InputError as problem:
+        print(f"vigie: {problem}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # The reader of our output has left: nothing more to say, and nothing for the interpreter to flush.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("vigie: stopped.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

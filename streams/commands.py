@@ -1,0 +1,377 @@
+"""What each command of `vigie` does."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+from rich.console import Console
+from rich.progress import Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from detectors.events import Post, Rejection, from_mapping
+from detectors.severity import CRITICAL, NOTICE, WARNING
+from streams import explain as explaining
+from streams import metrics, ranking, settings
+from streams.embedded import Pipeline
+from streams.outputs.alert_file import AlertFile
+from streams.outputs.terminal import Terminal, printable
+from streams.replay import Run, play, summary
+from streams.simulate import ScenarioError, load_scenario
+from streams.simulate import write as write_scenario
+from streams.sources.convert import convert_to_lines
+from streams.sources.formats import Reader, open_source, posts_of
+from streams.sources.opening import InputError
+from streams.sources.ordering import in_order
+from streams.sources.records import Rejected, Tally
+from streams.stores.sqlite import Store
+
+_LATE_WARNING = 0.01
+_FLUSH_POSTS = 50_000
+
+
+def _say(sentence: str) -> None:
+    print(f"vigie: {sentence}", file=sys.stderr)
+
+
+# -- inputs ----------------------------------------------------------------------------------------
+
+
+def _open(chosen: argparse.Namespace) -> list[Reader]:
+    readers = [open_source(path, chosen.format, chosen.mapping) for path in chosen.files]
+    for reader in readers:
+        if reader.guessed:
+            _say(f"{reader.name} is read as {reader.format} (a guess; --format says otherwise).")
+    return readers
+
+
+class _Rejects:
+    """Keeps refused records as JSON lines, if asked to."""
+
+    def __init__(self, path: str | None) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+        if path is not None:
+            try:
+                self._file = Path(path).open("wb")
+            except OSError as problem:
+                raise InputError(f"The rejects cannot be written to {path}: {problem.strerror}.") from None
+
+    def __call__(self, name: str, refused: Rejected) -> None:
+        if self._file is None:
+            return
+        record = {"input": name, "line": refused.line, "reason": refused.reason, "detail": refused.detail}
+        record["raw"] = refused.raw.decode("utf-8", "replace")
+        try:
+            self._file.write(orjson.dumps(record) + b"\n")
+        except OSError as problem:
+            raise InputError(f"The rejects cannot be written to {self._path}: {problem.strerror}.") from None
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+@contextlib.contextmanager
+def _progress(label: str, unit: str) -> Iterator[Callable[[int], None]]:
+    """A counter on standard error: live in a terminal, a line every five seconds elsewhere."""
+    if sys.stderr.isatty():
+        columns = (TextColumn("{task.description}"), TextColumn("{task.fields[count]}"), TimeElapsedColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(label, total=None, count="")
+            yield lambda count: bar.update(task, count=f"{count:,} {unit}")
+        return
+    told = time.monotonic()
+
+    def tell(count: int) -> None:
+        nonlocal told
+        if time.monotonic() - told >= 5:
+            told = time.monotonic()
+            _say(f"{label}: {count:,} {unit}")
+
+    yield tell
+
+
+def _tell_reading(tally: Tally, posts: int) -> None:
+    if tally.rejected:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in tally.reasons.most_common())
+        _say(f"{tally.rejected:,} records refused ({reasons}); --rejects FILE keeps them.")
+    if not posts:
+        _say("warning: the input holds no post.")
+
+
+# -- commands --------------------------------------------------------------------------------------
+
+
+def replay(chosen: argparse.Namespace) -> int:
+    """`vigie replay`."""
+    live = "-" in chosen.files
+    if live and len(chosen.files) > 1:
+        raise InputError("- reads a live stream: it cannot be merged with files, which must be sorted first.")
+    in_force = settings.load(chosen.config)
+    alert_file = AlertFile(chosen.alerts) if chosen.alerts else None
+    store = Store(chosen.store, write=True) if chosen.store else None
+    rejects = _Rejects(chosen.rejects)
+    pipeline = Pipeline(
+        in_force,
+        on_judged=store.note_judged if store else None,
+        on_batch=store.note_batch if store else None,
+    )
+    tally, run = Tally(), Run()
+    if chosen.metrics_port:
+        metrics.serve(chosen.metrics_port, metrics.PipelineCollector(pipeline, tally, run.alerts))
+    out = Console(highlight=False, soft_wrap=False, emoji=False, markup=False)
+    terminal = None if chosen.json else Terminal(out, chosen.show, chosen.language)
+    try:
+        batches: Iterator[list[Post]] = posts_of(_open(chosen), tally, rejects)
+        if not live:
+            with _progress("reading and sorting", "posts") as tell:
+                batches = _all_read(in_order(batches, progress=tell))
+        with _progress("watching", "posts") as tell:
+            flushed = 0
+            for alert in play(batches, pipeline, run, speed=chosen.speed, live=live, on_progress=tell):
+                if alert_file:
+                    alert_file.write(alert)
+                if store:
+                    store.note_alert(alert)
+                    if pipeline.tallies.processed - flushed > _FLUSH_POSTS:
+                        flushed = pipeline.tallies.processed
+                        store.flush()
+                if terminal:
+                    terminal.write(alert)
+    finally:
+        rejects.close()
+        if alert_file:
+            alert_file.close()
+        if store:
+            store.close()
+    _tell_reading(tally, tally.posts)
+    numbers = summary(run, pipeline, dict(tally.reasons), tally.events)
+    _warn_late(numbers["posts"])
+    if chosen.json:
+        _print_json(numbers)
+    else:
+        _print_summary(out, numbers, run, chosen)
+    return 0
+
+
+def _all_read(batches: Iterator[list[Post]]) -> Iterator[list[Post]]:
+    """Wait for the first sorted batch, which comes when all is read, so that progress is told apart."""
+    first = next(batches, None)
+    if first is None:
+        return iter(())
+
+    def rest() -> Iterator[list[Post]]:
+        yield first
+        yield from batches
+
+    return rest()
+
+
+def _warn_late(posts: dict[str, int]) -> None:
+    late, processed = posts["late"], posts["processed"]
+    if late > _LATE_WARNING * (late + processed):
+        _say(
+            f"warning: {late:,} posts ({late / (late + processed):.1%}) came after the grace and were dropped; "
+            "raise time.grace_s, or give a file instead of - so that it is sorted."
+        )
+
+
+def _print_summary(out: Console, numbers: dict[str, Any], run: Run, chosen: argparse.Namespace) -> None:
+    posts = numbers["posts"]
+    out.rule("summary", style="dim")
+    out.print(
+        f"{posts['processed']:,} posts in {numbers['seconds']:.1f} s "
+        f"({numbers['posts_per_second'] or 0:,} a second); {posts['late']:,} late, "
+        f"{posts['duplicate']:,} duplicate, {posts['rejected']:,} refused, {posts['events']:,} other events."
+    )
+    cases = numbers["cases"]
+    out.print(
+        f"Cases: {cases['critical']} critical, {cases['warning']} warning, {cases['notice']} notice "
+        f"(weak evidence, nobody is woken). {numbers['open_coordination']} groups that say openly who they "
+        "are, not alerted."
+    )
+    shown = [data for data in run.cases.values() if data["severity"] != "notice"]
+    if shown:
+        table = Table(box=None, pad_edge=False, show_edge=False)
+        for column in ("severity", "score", "case", "from", "to", "accounts", "what was seen"):
+            table.add_column(column, justify="right" if column in ("score", "accounts") else "left")
+        for data in sorted(shown, key=lambda data: -data["score"]):
+            table.add_row(
+                data["severity"],
+                str(data["score"]),
+                data["case_id"][:9],
+                data["window"]["start"][11:19],
+                data["window"]["end"][11:19],
+                f"{data['group']['accounts_total']:,}",
+                printable(data["summary"][chosen.language]),
+            )
+        out.print(table)
+    if cases["notice"] and chosen.show != "notice":
+        out.print(f"The {cases['notice']} notices are printed with --show notice.")
+    if chosen.alerts:
+        out.print(f"All alerts are in {chosen.alerts}.")
+
+
+def convert(chosen: argparse.Namespace) -> int:
+    """`vigie convert`."""
+    tally, rejects = Tally(), _Rejects(chosen.rejects)
+    try:
+        with _progress("converting", "posts") as tell:
+            convert_to_lines(_told(posts_of(_open(chosen), tally, rejects), tell), sys.stdout.buffer)
+    finally:
+        rejects.close()
+    _tell_reading(tally, tally.posts)
+    return 0
+
+
+def _told(batches: Iterator[list[Post]], tell: Callable[[int], None]) -> Iterator[list[Post]]:
+    count = 0
+    for batch in batches:
+        yield batch
+        count += len(batch)
+        tell(count)
+
+
+def simulate(chosen: argparse.Namespace) -> int:
+    """`vigie simulate`."""
+    try:
+        scenario = load_scenario(chosen.scenario)
+        with _progress("simulating", "% of the event time") as tell:
+            written = write_scenario(
+                scenario, chosen.seed, chosen.out, progress=lambda part: tell(int(part * 100))
+            )
+    except ScenarioError as problem:
+        raise InputError(str(problem)) from None
+    except OSError as problem:
+        raise InputError(f"{chosen.out} cannot be written: {problem.strerror}.") from None
+    if chosen.json:
+        _print_json(
+            {"posts": written.posts, "labelled": written.labelled, "operations": dict(written.operations)}
+        )
+        return 0
+    print(
+        f"{written.posts:,} posts in {chosen.out}/posts.jsonl, {written.labelled:,} of them in truth.jsonl:"
+    )
+    for name, count in written.operations.items():
+        print(f"  {name:24} {count:>8,}")
+    return 0
+
+
+def explain(chosen: argparse.Namespace) -> int:
+    """`vigie explain`."""
+    in_force = settings.load(chosen.config)
+    store = Store(chosen.store, write=False)
+    at_ms = _moment(chosen.at) if chosen.at else store.last_ms()
+    if at_ms is None:
+        raise InputError(f"The store {chosen.store} is empty: nothing was counted.")
+    answer = explaining.explain(store, in_force, chosen.kind, chosen.value, at_ms)
+    if chosen.json:
+        _print_json(answer)
+    else:
+        _print_answer(answer)
+    return 0
+
+
+def _moment(text: str) -> int:
+    try:
+        return from_mapping({"id": "1", "platform": "-", "author_id": "1", "created_at": text}).time_ms
+    except Rejection:
+        raise InputError(f"--at {text!r} is no time: write it as 2022-04-10T19:30:00Z.") from None
+
+
+def _print_answer(answer: dict[str, Any]) -> None:
+    out = Console(highlight=False, emoji=False, markup=False)
+    out.print(f"{answer['kind']} {printable(answer['value'])} at {answer['at']}", style="bold")
+    out.print(printable(answer["verdict"]))
+    for name, value in answer["counted"].items():
+        out.print(f"  counted, {name}: {value}", style="dim")
+    for scored in answer.get("automation", []):
+        out.print(f"  automation score {scored['score']} ({scored['note']})")
+        for part in scored["contributions"][:8]:
+            out.print(
+                f"    {part['feature']:28} {part['value']!s:>12}   {part['log_odds']:+.2f}", style="dim"
+            )
+    for finding in answer["findings"]:
+        out.print(
+            f"\n{finding['detector']} {finding['finding_id']}, judged {finding['judged_at']}: score "
+            f"{finding['score']} ({finding['severity'] or 'no alert'}); {finding['accounts']} accounts, "
+            f"{finding['posts']} posts"
+        )
+        if finding["template"]:
+            out.print(f"  {printable(finding['template'])}", style="italic")
+        for rule in finding["rules"]:
+            numbers = ", ".join(
+                f"{name} {'unknown' if value is None else value}" for name, value in rule["numbers"].items()
+            )
+            mark = {"met": f"+{rule['points']}", "not_met": "missed", "not_enough_data": "no data"}[
+                rule["state"]
+            ]
+            out.print(f"  {mark:>8}  {rule['code']}: {numbers}")
+            if rule["state"] != "met":
+                out.print(f"            needs {rule['needed']}", style="dim")
+        out.print(f"  posts {', '.join(finding['post_ids'][:6])} …", style="dim")
+
+
+def top(chosen: argparse.Namespace) -> int:
+    """`vigie top`."""
+    tally, rejects = Tally(), _Rejects(chosen.rejects)
+    try:
+        with _progress("counting", "posts") as tell:
+            ranked = ranking.rank(_told(posts_of(_open(chosen), tally, rejects), tell), chosen.kind)
+    finally:
+        rejects.close()
+    _tell_reading(tally, tally.posts)
+    rows = ranked.rows(chosen.limit)
+    if chosen.json:
+        _print_json(rows)
+        return 0
+    table = Table(box=None, pad_edge=False, show_edge=False)
+    for column in ("", chosen.kind, "posts", "share", "accounts", "posts/account", "expected bot share"):
+        table.add_column(column, justify="left" if column == chosen.kind else "right")
+    for row in rows:
+        bots = "not enough data"
+        if row["bot_share"] is not None:
+            bots = f"{row['bot_share']:.0%} ({row['bot_share_low']:.0%} to {row['bot_share_high']:.0%})"
+        table.add_row(
+            str(row["rank"]),
+            printable(row["value"])[:90],
+            f"{row['posts']:,}",
+            f"{row['share']:.1%}",
+            f"{row['accounts']:,}",
+            f"{row['posts_per_account']:.2f}",
+            bots,
+        )
+    Console(highlight=False, emoji=False, markup=False).print(table)
+    return 0
+
+
+def config(chosen: argparse.Namespace) -> int:
+    """`vigie config show|check`."""
+    in_force = settings.load(chosen.config)
+    if chosen.action == "check":
+        print(f"The settings are right (version {in_force.version()}).")
+        return 0
+    tables = settings.dump(in_force)
+    if chosen.json:
+        _print_json(tables)
+        return 0
+    print(
+        f"# version {in_force.version()}; severity: notice {NOTICE}, warning {WARNING}, critical {CRITICAL}"
+    )
+    for section, values in tables.items():
+        print(f"\n[{section}]")
+        for name, value in values.items():
+            print(f"{name} = {value}")
+    return 0
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n")
+    sys.stdout.buffer.flush()

@@ -1,0 +1,137 @@
+"""Alerts as a person reads them in a terminal: what, who, why, which posts, and what it does not prove."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.text import Text
+
+Language = Literal["en", "fr"]
+
+_STYLES = {"notice": "cyan", "warning": "bold yellow", "critical": "bold white on red"}
+_ORDER = {"notice": 0, "warning": 1, "critical": 2}
+_WORDS: dict[Language, dict[str, str]] = {
+    "en": {
+        "open": "new case",
+        "updated": "case",
+        "closed": "case closed",
+        "who": "who",
+        "why": "why",
+        "what": "text",
+        "posts": "posts",
+        "not": "does not prove",
+        "accounts": "accounts",
+        "since": "since",
+        "points": "points",
+        "score": "score",
+        "revision": "revision",
+    },
+    "fr": {
+        "open": "nouvelle affaire",
+        "updated": "affaire",
+        "closed": "affaire close",
+        "who": "qui",
+        "why": "pourquoi",
+        "what": "texte",
+        "posts": "messages",
+        "not": "ne prouve pas",
+        "accounts": "comptes",
+        "since": "depuis",
+        "points": "points",
+        "score": "score",
+        "revision": "révision",
+    },
+}
+_CONTROL = {
+    point: "�" for point in [*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+}
+
+
+class Terminal:
+    """Prints alerts from a severity on.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+    show : str
+        The lowest severity that is printed. Whatever is hidden is counted in the summary.
+    language : str
+        ``en`` or ``fr``.
+    """
+
+    def __init__(self, console: Console, show: str = "warning", language: Language = "en") -> None:
+        self._console = console
+        self._least = _ORDER[show]
+        self._language: Language = language
+        self._told: dict[str, int] = {}
+
+    def write(self, alert: dict[str, Any]) -> None:
+        """Print one alert: a new or worsened case in full, any other revision in one line."""
+        data = alert["data"]
+        rank = _ORDER[data["severity"]]
+        if rank < self._least:
+            return
+        before = self._told.get(data["case_id"])
+        self._told[data["case_id"]] = rank
+        self._console.print(self._headline(alert))
+        if data["status"] != "closed" and (before is None or rank > before):
+            self._console.print(self._body(data))
+
+    def _headline(self, alert: dict[str, Any]) -> Text:
+        data, words = alert["data"], _WORDS[self._language]
+        line = Text(f"{alert['time'][11:19]} ", style="dim")
+        line.append(f" {data['severity'].upper()} ", style=_STYLES[data["severity"]])
+        line.append(f" {words['score']} {data['score']}  ", style="bold")
+        line.append(f"{words[data['status']]} {data['case_id'][:9]}, ", style="dim")
+        line.append(f"{words['revision']} {data['revision']}: ", style="dim")
+        line.append(printable(_name(alert["subject"], data)))
+        group = data["group"]
+        line.append(
+            f" · {group['accounts_total']:,} {words['accounts']}, {group['posts_total']:,} {words['posts']}"
+        )
+        return line
+
+    def _body(self, data: dict[str, Any]) -> Text:
+        words, language = _WORDS[self._language], self._language
+        body = Text()
+        self._row(body, "", data["summary"][language], "bold")
+        for reason in data["reasons"]:
+            self._row(body, words["why"], f"+{reason['points']}  {reason[language]}", "")
+        templates = [finding["template"] for finding in data["findings"] if finding["template"]]
+        for template in templates[:3]:
+            self._row(body, words["what"], template, "italic")
+        group = data["group"]
+        names = ", ".join(group["accounts"][:8])
+        more = f" … ({group['accounts_total']:,})" if group["accounts_total"] > 8 else ""
+        self._row(body, words["who"], names + more, "")
+        ids = ", ".join(post["id"] for post in group["posts"][:6])
+        start, end = data["window"]["start"][11:19], data["window"]["end"][11:19]
+        self._row(body, words["posts"], f"{ids} …  ({start} – {end} UTC)", "")
+        for sentence in data["not_proved"]:
+            self._row(body, words["not"], sentence[language], "dim")
+        return body
+
+    def _row(self, body: Text, label: str, content: str, style: str) -> None:
+        body.append(f"  {label:>14}  " if label else "  ", style="dim")
+        body.append(printable(content) + "\n", style=style)
+
+
+def _name(subject: str, data: dict[str, Any]) -> str:
+    kind, _, value = subject.partition(":")
+    if kind == "hashtag":
+        return f"#{value}"
+    for finding in data["findings"]:
+        if finding["template"] and finding["subjects"][0]["value"] == value:
+            template: str = finding["template"]
+            return f"“{template[:70]}{'…' if len(template) > 70 else ''}”"
+    return subject
+
+
+def printable(text: str) -> str:
+    """A text without control characters and direction overrides, which could rewrite what a person sees.
+
+    >>> printable("safe\\x1b[2Jtext")
+    'safe�[2Jtext'
+    """
+    return text.translate(_CONTROL).encode("utf-8", "replace").decode("utf-8")

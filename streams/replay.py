@@ -1,0 +1,187 @@
+"""`vigie replay`: recorded posts, or a live stream on standard input, through the embedded pipeline."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from detectors.alerts import instant
+from detectors.events import Post
+from streams.embedded import Alert, Pipeline
+
+FUTURE_MS = 5 * 60_000
+"""How far a post may lie ahead of the reading clock: clocks differ, but not by more."""
+_LIVE_MS = 5 * 60_000
+_SILENCE_S = 1.0
+
+
+@dataclass
+class Run:
+    """What a replay has done; the numbers of its summary."""
+
+    started: float = field(default_factory=time.monotonic)
+    alerts: Counter[str] = field(default_factory=Counter)
+    """Published alerts by severity."""
+    cases: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """The newest data of each case."""
+    future: int = 0
+
+    def note(self, alert: Alert) -> None:
+        """Count one alert."""
+        data = alert["data"]
+        self.alerts[data["severity"]] += 1
+        self.cases[data["case_id"]] = data | {"subject": alert["subject"]}
+
+    def cases_by_severity(self) -> dict[str, int]:
+        """Cases by their newest severity."""
+        counted = Counter(data["severity"] for data in self.cases.values())
+        return {severity: counted[severity] for severity in ("critical", "warning", "notice")}
+
+
+def play(
+    batches: Iterable[list[Post]],
+    pipeline: Pipeline,
+    run: Run,
+    *,
+    speed: float | None = None,
+    live: bool = False,
+    on_progress: Callable[[int], None] | None = None,
+) -> Iterator[Alert]:
+    """Feed posts to the pipeline and yield its alerts, stamped with the time of publishing.
+
+    Parameters
+    ----------
+    batches : iterable of list of Post
+        In time order for a replay; in order of arrival if `live`.
+    speed : float, optional
+        Event seconds for each second of wall time; as fast as possible without it. It changes when an alert
+        comes, never which.
+    live : bool
+        Whether time passes while nothing comes: the watermark then follows the clock, less the grace.
+    on_progress : callable, optional
+        Told the number of posts taken in so far.
+    """
+    pace = _Pace(speed) if speed else None
+    source = _with_silence(batches) if live else iter(batches)
+    seen = 0
+    for posts in source:
+        kept = _without_future(posts, run)
+        for part in pace.parts(kept) if pace else [kept]:
+            yield from _stamped(pipeline.feed(part), run)
+            seen += len(part)
+            if on_progress is not None:
+                on_progress(seen)
+        if live and not posts:
+            now_ms = time.time_ns() // 1_000_000
+            # A recording piped in has no present: only a stream that is near the clock is moved by it.
+            if now_ms - pipeline.buffer.watermark_ms < _LIVE_MS:
+                yield from _stamped(pipeline.advance(now_ms - pipeline.buffer.grace_ms), run)
+    yield from _stamped(pipeline.finish(), run)
+
+
+def _stamped(alerts: Iterator[Alert], run: Run) -> Iterator[Alert]:
+    for alert in alerts:
+        alert["data"]["published_at"] = instant(time.time_ns() // 1_000_000)
+        run.note(alert)
+        yield alert
+
+
+def _without_future(posts: list[Post], run: Run) -> list[Post]:
+    """Drop posts dated after the clock: one of them would make every later post late."""
+    limit = time.time_ns() // 1_000_000 + FUTURE_MS
+    if not posts or max(post.time_ms for post in posts) <= limit:
+        return posts
+    kept = [post for post in posts if post.time_ms <= limit]
+    run.future += len(posts) - len(kept)
+    return kept
+
+
+class _Pace:
+    """Holds posts back so that event time passes at a multiple of wall time."""
+
+    def __init__(self, speed: float) -> None:
+        self._speed = speed
+        self._start: tuple[float, int] | None = None
+
+    def parts(self, posts: list[Post]) -> Iterator[list[Post]]:
+        """The posts in runs of one event second, each when its time has come."""
+        begin = 0
+        for end in range(1, len(posts) + 1):
+            if end == len(posts) or posts[end].time_ms // 1000 != posts[begin].time_ms // 1000:
+                self._wait(posts[begin].time_ms)
+                yield posts[begin:end]
+                begin = end
+
+    def _wait(self, time_ms: int) -> None:
+        if self._start is None:
+            self._start = (time.monotonic(), time_ms)
+        began, first_ms = self._start
+        due = began + (time_ms - first_ms) / 1000 / self._speed
+        time.sleep(max(0.0, due - time.monotonic()))
+
+
+def _with_silence(batches: Iterable[list[Post]]) -> Iterator[list[Post]]:
+    """Pass batches on as they come, with an empty one for each second without any."""
+    waiting: queue.Queue[list[Post] | BaseException | None] = queue.Queue(maxsize=100)
+
+    def read() -> None:
+        try:
+            for batch in batches:
+                waiting.put(batch)
+            waiting.put(None)
+        except BaseException as problem:  # handed over to the thread that can tell the user
+            waiting.put(problem)
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        try:
+            item = waiting.get(timeout=_SILENCE_S)
+        except queue.Empty:
+            yield []
+            continue
+        if item is None:
+            return
+        if isinstance(item, BaseException):
+            raise item
+        yield item
+
+
+def summary(run: Run, pipeline: Pipeline, rejected: dict[str, int], events: int) -> dict[str, Any]:
+    """The numbers of a replay, as `--json` prints them."""
+    seconds = time.monotonic() - run.started
+    buffer = pipeline.buffer
+    processed = pipeline.tallies.processed
+    return {
+        "posts": {
+            "processed": processed,
+            "late": buffer.late,
+            "duplicate": buffer.duplicates,
+            "rejected": sum(rejected.values()) + run.future,
+            "events": events,
+        },
+        "rejected_by_reason": rejected | ({"future_time": run.future} if run.future else {}),
+        "event_time_until": _until(buffer.watermark_ms),
+        "cases": run.cases_by_severity(),
+        "alerts": {name: run.alerts[name] for name in ("critical", "warning", "notice")},
+        "open_coordination": len(pipeline.tallies.open_groups),
+        "seconds": round(seconds, 2),
+        "posts_per_second": round(processed / seconds) if seconds > 0 else None,
+        "evicted": {
+            "texts": pipeline.near_duplicates.evicted,
+            "hashtags": pipeline.hashtags.evicted,
+            "accounts": pipeline.accounts.evicted,
+            "pairs": pipeline.pairs.evicted,
+        },
+    }
+
+
+def _until(watermark_ms: int) -> str | None:
+    if not watermark_ms:
+        return None
+    return f"{datetime.fromtimestamp(watermark_ms / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"

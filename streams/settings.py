@@ -1,0 +1,90 @@
+"""Settings: defaults < TOML file < environment (`VIGIE_<SECTION>__<NAME>`) < flags."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from streams.embedded import Settings
+from streams.sources.opening import InputError
+
+PREFIX = "VIGIE_"
+
+
+def load(path: str | Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings in force.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        A TOML file with a table for each stage, for example ``[hashtags]`` with ``window_minutes = 10``.
+    environment : mapping, optional
+        Variables to read instead of the process's own.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read, or a name or value is not a setting.
+    """
+    tables: dict[str, dict[str, Any]] = {}
+    if path is not None:
+        tables = _read(Path(path))
+    variables = os.environ if environment is None else environment
+    for variable in sorted(variables):
+        if not variable.startswith(PREFIX) or "__" not in variable:
+            continue
+        section, _, name = variable[len(PREFIX) :].lower().partition("__")
+        tables.setdefault(section, {})[name] = variables[variable]
+    try:
+        settings = msgspec.convert(tables, Settings, strict=False)
+    except msgspec.ValidationError as problem:
+        where = f"in {path}" if path is not None else "in the environment"
+        raise InputError(f"The settings {where} are wrong: {problem}. See `vigie config show`.") from None
+    _check(settings)
+    return settings
+
+
+def dump(settings: Settings) -> dict[str, dict[str, Any]]:
+    """The settings as tables, as a TOML file would hold them."""
+    tables = msgspec.to_builtins(settings)
+    return {str(section): dict(values) for section, values in tables.items()}
+
+
+def _read(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise InputError(f"The settings file {path} cannot be read: {problem.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise InputError(f"The settings file {path} is not TOML: {problem}.") from None
+
+
+def _check(settings: Settings) -> None:
+    """Refuse values that would make no sense together."""
+    rows = settings.near_duplicates.index_rows
+    rules = [
+        (settings.time.tick_s > 0, "time.tick_s must be above 0"),
+        (settings.time.grace_s >= 0, "time.grace_s must not be negative"),
+        (
+            rows >= 64 and rows & (rows - 1) == 0,
+            "near_duplicates.index_rows must be a power of two, 64 or more",
+        ),
+        (0.2 <= settings.near_duplicates.similarity <= 1, "near_duplicates.similarity must be 0.2 to 1"),
+        (settings.near_duplicates.min_accounts >= 2, "near_duplicates.min_accounts must be 2 or more"),
+        (
+            settings.hashtags.long_window_minutes >= settings.hashtags.window_minutes > 0,
+            "hashtags.long_window_minutes must not be below hashtags.window_minutes",
+        ),
+        (
+            settings.near_duplicates.growth > 1 and settings.hashtags.growth > 1,
+            "growth must be above 1",
+        ),
+    ]
+    for holds, sentence in rules:
+        if not holds:
+            raise InputError(f"The settings are wrong: {sentence}. See `vigie config show`.")

@@ -1,0 +1,1 @@
+"""Where what was judged is kept."""
