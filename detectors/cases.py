@@ -41,13 +41,16 @@ class Case:
     """One operation as far as it is known."""
 
     def __init__(self, first: Judged) -> None:
-        self.case_id = stable_id("c", first.finding.finding_id)
+        # With the tick, since a finding may come back after its first case was closed.
+        self.case_id = stable_id("c", first.finding.finding_id, str(first.finding.judged_ms))
         self.revision = 0
         self.status: Status = "open"
         self.findings: dict[str, Judged] = {}
         self.pending: dict[str, Judged] = {}
         """Findings that are new or changed since the last revision."""
         self.accounts: Counter[str] = Counter()
+        self.indexed: set[str] = set()
+        """Every account that a finding of the case ever had."""
         self.accounts_total = 0
         self.first_seen_ms = first.finding.start_ms
         self.last_post_ms = first.finding.end_ms
@@ -147,6 +150,7 @@ class Cases:
             self._open[case.case_id] = case
         case.take(judged)
         self._by_finding[finding.finding_id] = case.case_id
+        case.indexed.update(finding.accounts)
         for account in finding.accounts:
             self._by_account.setdefault(account, set()).add(case.case_id)
 
@@ -155,13 +159,11 @@ class Cases:
         for account in finding.accounts:
             shared.update(self._by_account.get(account, ()))
         needed = max(self.settings.min_shared, self.settings.overlap * len(finding.accounts))
-        best: Case | None = None
         for case_id in sorted(shared, key=lambda name: (-shared[name], name)):
             case = self._open[case_id]
             if sum(account in case.accounts for account in finding.accounts) >= needed:
-                best = case
-                break
-        return best
+                return case
+        return None
 
     def _deadline(self, case: Case) -> int:
         if case.pending:
@@ -188,13 +190,11 @@ class Cases:
         del self._open[case.case_id]
         for finding_id in case.findings:
             self._by_finding.pop(finding_id, None)
-        for judged in case.findings.values():
-            for account in judged.finding.accounts:
-                cases = self._by_account.get(account)
-                if cases is not None:
-                    cases.discard(case.case_id)
-                    if not cases:
-                        del self._by_account[account]
+        for account in case.indexed:
+            cases = self._by_account[account]
+            cases.discard(case.case_id)
+            if not cases:
+                del self._by_account[account]
         return self._revise(case, tick_ms)
 
     def _revise(self, case: Case, tick_ms: int) -> Revision:

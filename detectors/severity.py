@@ -25,7 +25,11 @@ NOTICE, WARNING, CRITICAL = 20, 40, 75
 OPEN_SHARE = 0.6
 """Share of accounts that declare what they are from which a group is open coordination, not an alert."""
 CROWD = 500
-"""Accounts of a hashtag above which its repeaters are a crowd's enthusiasts, not a few accounts' push."""
+"""Accounts of a hashtag above which repeating and copying is a crowd's doing, not a few accounts' push."""
+COHESION = 0.55
+"""Mean similarity of a cluster's posts from which they are copies of one text, not posts that share a phrase."""
+AIMED_BITS = 80
+"""Bits of a text (about ten words) that "thank you" and "happy birthday" do not reach."""
 _MIN_ACCOUNTS = 15
 """Accounts that a share over a hashtag's accounts needs before it gives points."""
 
@@ -116,35 +120,49 @@ def _text_rules(finding: Finding, linked: int, most_shared: int) -> Iterator[Che
     evidence = finding.evidence
     accounts = finding.accounts_total
     bits = _number(evidence, "coincidence_bits")
-    counts: Evidence = {"accounts": accounts, "posts": finding.posts_total}
-    yield _check("copies", "3 accounts or more with copies of one text", counts, 20, met=True)
+    counts: Evidence = {
+        "accounts": accounts,
+        "posts": finding.posts_total,
+        "cohesion": evidence["cohesion"],
+    }
+    copies = _number(evidence, "cohesion") >= COHESION
+    needed = f"3 accounts or more, and copies that are alike all with all (cohesion {COHESION} or more)"
+    yield _check("copies", needed, counts, 20, met=copies)
     yield _check(
         "improbable",
-        "20 bits or more against chance",
+        "such copies, and 20 bits or more against chance",
         {"bits": None if math.isnan(bits) else int(bits)},
         0 if math.isnan(bits) else min(10, int(bits // 20)),
-        met=bits >= 20,
+        met=copies and bits >= 20,
     )
     yield _repetition(linked, most_shared, len(finding.accounts))
-    yield _aimed(finding, bits)
+    yield _aimed(finding)
     yield _bots(evidence, least=8, base=25)
 
 
-def _aimed(finding: Finding, bits: float) -> Check:
+def _aimed(finding: Finding) -> Check:
+    """Long copies that many send to one person, or that the same accounts send to several."""
     evidence = finding.evidence
-    targets = evidence["targets"] or 0
-    named = targets >= 2 or any(subject.kind == "target" for subject in finding.subjects)
+    at_one, at_several = evidence["top_target_accounts"] or 0, evidence["several_targets_accounts"] or 0
     unexplained = _number(evidence, "sourced_share") < 0.2 and _number(evidence, "linked_share") < 0.2
     numbers: Evidence = {
-        "targets": targets,
+        "targets": evidence["targets"],
+        "at_one": at_one,
+        "at_several": at_several,
+        "text_bits": evidence["text_bits"],
         "linked_share": evidence["linked_share"],
         "sourced_share": evidence["sourced_share"],
     }
     needed = (
-        "5 accounts or more, 20 bits or more against chance, the copies name accounts, and under a fifth "
-        "of them carry a link or name a source that would explain the text"
+        f"copies alike all with all, of {AIMED_BITS} bits or more, sent to one account by 8 or to several accounts by 5, and "
+        "under a fifth of the copies with a link or a source that would explain it"
     )
-    met = finding.accounts_total >= 5 and bits >= 20 and unexplained and named
+    met = (
+        (at_one >= 8 or at_several >= 5)
+        and _number(evidence, "text_bits") >= AIMED_BITS
+        and _number(evidence, "cohesion") >= COHESION
+        and unexplained
+    )
     return _check("aimed", needed, numbers, 25, met=met)
 
 
@@ -152,26 +170,29 @@ def _hashtag_rules(finding: Finding, linked: int, most_shared: int) -> Iterator[
     evidence = finding.evidence
     accounts = finding.accounts_total
     yield _repetition(linked, most_shared, len(finding.accounts))
-    for name, most, rate, effect in (
-        ("repeaters", 45, 10, 0.15),
-        ("copied", 40, 8, 0.15),
-        ("co_reposted", 25, 4, 0.3),
-    ):
-        large = accounts >= _MIN_ACCOUNTS and (name != "repeaters" or accounts <= CROWD)
-        size = f"{_MIN_ACCOUNTS} accounts or more" + (f", {CROWD} at most" if name == "repeaters" else "")
-        yield _check(
-            name,
-            f"{size}; a share of {effect} above comparable hashtags, at least twice theirs, and p < 0.001",
-            {
-                "share": evidence[name],
-                "reference": evidence[f"{name}_reference"],
-                "p": evidence[f"{name}_p"],
-                "accounts": accounts,
-            },
-            min(most, int(rate * _surprise(_number(evidence, f"{name}_p")))),
-            met=large and _exceeds(evidence, name, effect),
-        )
+    yield _share(evidence, accounts, "repeaters", most=45, rate=10, effect=0.15)
+    copied = _share(evidence, accounts, "copied", most=30, rate=8, effect=0.15)
+    yield copied
+    # Copies and shared reposts are one sign, "the same content": a slogan and its viral posts show both.
+    yield _share(evidence, accounts, "co_reposted", most=5 if copied.points else 25, rate=4, effect=0.3)
     yield _bots(evidence, least=_MIN_ACCOUNTS, base=40)
+
+
+def _share(evidence: Evidence, accounts: int, name: str, *, most: int, rate: int, effect: float) -> Check:
+    """A share of a hashtag's accounts or posts against comparable hashtags; nothing in a crowd."""
+    return _check(
+        name,
+        f"{_MIN_ACCOUNTS} to {CROWD} accounts; a share of {effect} above comparable hashtags, at least twice "
+        "theirs, and p < 0.001",
+        {
+            "share": evidence[name],
+            "reference": evidence[f"{name}_reference"],
+            "p": evidence[f"{name}_p"],
+            "accounts": accounts,
+        },
+        min(most, int(rate * _surprise(_number(evidence, f"{name}_p")))),
+        met=_MIN_ACCOUNTS <= accounts <= CROWD and _exceeds(evidence, name, effect),
+    )
 
 
 def _exceeds(evidence: Evidence, name: str, effect: float) -> bool:

@@ -64,10 +64,13 @@ def _repetition(numbers: Evidence) -> Both:
 
 
 def _aimed(numbers: Evidence) -> Both:
-    targets = numbers["targets"] or 0
-    if targets > 1:
-        return f"it is aimed at {targets} accounts by name", f"il vise nommément {targets} comptes"
-    return "it is aimed at one account by name", "il vise nommément un compte"
+    at_one, at_several = numbers["at_one"] or 0, numbers["at_several"] or 0
+    if at_one >= 8:
+        return f"{at_one} accounts aim it at one person", f"{at_one} comptes le dirigent contre une personne"
+    return (
+        f"{at_several} accounts send it to several persons, {numbers['targets']} in all",
+        f"{at_several} comptes l'envoient à plusieurs personnes, {numbers['targets']} en tout",
+    )
 
 
 def _bots(numbers: Evidence) -> Both:

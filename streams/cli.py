@@ -7,7 +7,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 from detectors import __version__
 from streams import commands
@@ -27,8 +27,11 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}. See `{self.prog} --help`.\n")
 
 
+_Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"
+
+
 def _add(
-    commands_: argparse._SubParsersAction[argparse.ArgumentParser],
+    commands_: _Commands,
     name: str,
     run: Callable[[argparse.Namespace], int],
     does: str,
@@ -63,7 +66,7 @@ def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON on standard output")
 
 
-def _replay(commands_: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _replay(commands_: _Commands) -> None:
     parser = _add(
         commands_,
         "replay",
@@ -91,7 +94,7 @@ def _replay(commands_: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("--language", choices=("en", "fr"), default="en", help="of the printed alerts")
 
 
-def _others(commands_: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _others(commands_: _Commands) -> None:
     convert = _add(
         commands_,
         "convert",
@@ -132,7 +135,8 @@ def _others(commands_: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "top",
         commands.top,
         "rank hashtags, texts, sources, links or targets, alerted or not",
-        "  vigie top hashtags posts.jsonl\n  vigie top sources tweets.jsonl --format twitter-v1 --limit 5 --json",
+        "  vigie top hashtags posts.jsonl\n"
+        "  vigie top sources tweets.jsonl --format twitter-v1 --limit 5 --json",
     )
     top.add_argument("kind", choices=TOP_KINDS)
     _add_input(top)

@@ -19,7 +19,7 @@ from detectors.events import Post, Rejection, from_mapping
 from detectors.severity import CRITICAL, NOTICE, WARNING
 from streams import explain as explaining
 from streams import metrics, ranking, settings
-from streams.embedded import Pipeline
+from streams.embedded import Alert, Pipeline
 from streams.outputs.alert_file import AlertFile
 from streams.outputs.terminal import Terminal, printable
 from streams.replay import Run, play, summary
@@ -33,7 +33,6 @@ from streams.sources.records import Rejected, Tally
 from streams.stores.sqlite import Store
 
 _LATE_WARNING = 0.01
-_FLUSH_POSTS = 50_000
 
 
 def _say(sentence: str) -> None:
@@ -59,7 +58,7 @@ class _Rejects:
         self._file: BinaryIO | None = None
         if path is not None:
             try:
-                self._file = Path(path).open("wb")
+                self._file = Path(path).open("wb")  # noqa: SIM115  it lives as long as the command
             except OSError as problem:
                 raise InputError(f"The rejects cannot be written to {path}: {problem.strerror}.") from None
 
@@ -129,22 +128,13 @@ def replay(chosen: argparse.Namespace) -> int:
     out = Console(highlight=False, soft_wrap=False, emoji=False, markup=False)
     terminal = None if chosen.json else Terminal(out, chosen.show, chosen.language)
     try:
-        batches: Iterator[list[Post]] = posts_of(_open(chosen), tally, rejects)
-        if not live:
-            with _progress("reading and sorting", "posts") as tell:
-                batches = _all_read(in_order(batches, progress=tell))
-        with _progress("watching", "posts") as tell:
-            flushed = 0
-            for alert in play(batches, pipeline, run, speed=chosen.speed, live=live, on_progress=tell):
-                if alert_file:
-                    alert_file.write(alert)
-                if store:
-                    store.note_alert(alert)
-                    if pipeline.tallies.processed - flushed > _FLUSH_POSTS:
-                        flushed = pipeline.tallies.processed
-                        store.flush()
-                if terminal:
-                    terminal.write(alert)
+        for alert in _play(chosen, pipeline, run, posts_of(_open(chosen), tally, rejects), live=live):
+            if alert_file:
+                alert_file.write(alert)
+            if store:
+                store.note_alert(alert)
+            if terminal:
+                terminal.write(alert)
     finally:
         rejects.close()
         if alert_file:
@@ -159,6 +149,17 @@ def replay(chosen: argparse.Namespace) -> int:
     else:
         _print_summary(out, numbers, run, chosen)
     return 0
+
+
+def _play(
+    chosen: argparse.Namespace, pipeline: Pipeline, run: Run, batches: Iterator[list[Post]], *, live: bool
+) -> Iterator[Alert]:
+    """The alerts of a replay, with progress while it sorts and while it watches."""
+    if not live:
+        with _progress("reading and sorting", "posts") as tell:
+            batches = _all_read(in_order(batches, progress=tell))
+    with _progress("watching", "posts") as tell:
+        yield from play(batches, pipeline, run, speed=chosen.speed, live=live, on_progress=tell)
 
 
 def _all_read(batches: Iterator[list[Post]]) -> Iterator[list[Post]]:
@@ -178,8 +179,8 @@ def _warn_late(posts: dict[str, int]) -> None:
     late, processed = posts["late"], posts["processed"]
     if late > _LATE_WARNING * (late + processed):
         _say(
-            f"warning: {late:,} posts ({late / (late + processed):.1%}) came after the grace and were dropped; "
-            "raise time.grace_s, or give a file instead of - so that it is sorted."
+            f"warning: {late:,} posts ({late / (late + processed):.1%}) came after the grace and were "
+            "dropped; raise time.grace_s, or give a file instead of - so that it is sorted."
         )
 
 

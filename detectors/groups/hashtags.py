@@ -78,6 +78,8 @@ class HashtagSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     long_window_minutes: int = 60
     min_accounts: int = 8
     growth: float = 1.25
+    refresh_minutes: int = 15
+    """Time after which a tag that goes on is judged again, grown or not."""
     exact_accounts: int = 4096
     max_tags: int = 50_000
     """Tags used twice or more held at once; those unused for longest go first."""
@@ -234,7 +236,9 @@ class Hashtags:
             return None
         now = self._size(tag, minute)
         growth = self.settings.growth
-        if now[0] < accounts * growth and now[1] < posts * growth and now[2] < recent * growth:
+        grown = now[0] >= accounts * growth or now[1] >= posts * growth or now[2] >= recent * growth
+        aged = 0 < tag.last_finding_ms <= tick_ms - self.settings.refresh_minutes * MINUTE_MS
+        if not grown and not aged:
             # What has ebbed since may grow again: the bar falls with it.
             tag.judged = (min(now[0], accounts), min(now[1], posts), min(now[2], recent))
             return None

@@ -11,6 +11,9 @@ Definition
     Candidates come from MinHash bands (`detectors.sketches`). A *cluster* is a connected component of
     verified copies; it keeps the id of its first post as it grows. A cluster of ``min_accounts`` accounts is
     a *finding*, judged again when accounts or posts have grown by half. Native reposts take no part.
+    *Cohesion*, the mean similarity over all pairs of its posts, tells copies of one text from chains of posts
+    that share a phrase. Copies of similarity ``tie_similarity`` or more within ``tie_minutes`` tie their
+    accounts (`detectors.pairs`).
     `detectors.background.coincidence_bits` says how improbable the coincidence is among independent people.
 
 Defaults, and why
@@ -55,6 +58,7 @@ import numpy as np
 from detectors import background, sketches
 from detectors.batches import SignalBatch
 from detectors.findings import Evidence, Finding, Member, Subject, stable_id
+from detectors.groups.text_cluster import TextCluster
 from detectors.pairs import Tie
 from detectors.text import template
 
@@ -73,90 +77,22 @@ class NearDuplicateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_un
     min_accounts: int = 3
     min_bits: float = 0.0
     growth: float = 1.5
+    refresh_minutes: int = 15
+    """Time after which a cluster that goes on is reported again, grown or not."""
     settle_minutes: int = 5
     """Silence after which a cluster that grew by less is reported once more, in full."""
+    tie_similarity: float = 0.7
+    """Similarity from which two variants tie their accounts."""
+    tie_minutes: int = 15
+    """Time between two close copies up to which they tie their accounts."""
     viral_accounts: int = 50
-    """Accounts in one cluster from which it makes no more ties."""
+    """Accounts of one exact text from which it makes no more ties."""
     index_rows: int = 1 << 19
     """Distinct texts in the resemblance index; a power of two."""
     max_texts: int = 2_000_000
     """Distinct texts of which the exact fold is remembered."""
     max_members: int = 20_000
     """Posts kept for one cluster; older ones are only counted."""
-
-
-class TextCluster:
-    """Posts that are verified copies of each other, directly or through others."""
-
-    __slots__ = (
-        "accounts",
-        "bits",
-        "cluster_id",
-        "first",
-        "folded",
-        "forgotten",
-        "judged_accounts",
-        "judged_posts",
-        "keys",
-        "members",
-        "text",
-        "tied",
-    )
-
-    def __init__(self, first: Member, key: int, text: str, folded: str) -> None:
-        self.first = first
-        self.cluster_id = stable_id("t", first.account, first.post_id)
-        self.keys = [key]
-        self.members: deque[Member] = deque([first])
-        self.accounts: Counter[str] = Counter([first.account])
-        self.text = text
-        self.folded = folded
-        self.tied: set[str] = {first.account}
-        self.judged_accounts = 0
-        self.judged_posts = 0
-        self.bits = 0.0
-        self.forgotten = 0
-
-    @property
-    def last_ms(self) -> int:
-        """Time of the newest copy."""
-        return self.members[-1].time_ms if self.members else self.first.time_ms
-
-    def add(self, member: Member, max_members: int) -> None:
-        """Take in one more copy."""
-        self.members.append(member)
-        self.accounts[member.account] += 1
-        if len(self.members) > max_members:
-            self._forget_first()
-            self.forgotten += 1
-
-    def expire(self, limit_ms: int) -> None:
-        """Forget copies older than the window."""
-        while self.members and self.members[0].time_ms < limit_ms:
-            self._forget_first()
-
-    def _forget_first(self) -> None:
-        gone = self.members.popleft().account
-        self.accounts[gone] -= 1
-        if not self.accounts[gone]:
-            del self.accounts[gone]
-
-    def absorb(self, other: TextCluster) -> None:
-        """Take in another cluster, found to be of the same text."""
-        self.members = deque(sorted((*self.members, *other.members)))
-        self.accounts.update(other.accounts)
-        self.keys += other.keys
-        self.tied |= other.tied
-        self.forgotten += other.forgotten
-        self.judged_accounts = max(self.judged_accounts, other.judged_accounts)
-        self.judged_posts = max(self.judged_posts, other.judged_posts)
-
-    def has_grown(self, growth: float) -> bool:
-        """Whether it is worth judging again: accounts or posts by half since the last time."""
-        return (
-            len(self.accounts) >= self.judged_accounts * growth
-            or len(self.members) + self.forgotten >= self.judged_posts * growth
-        )
 
 
 Entry = Member | TextCluster
@@ -178,7 +114,6 @@ class NearDuplicates:
         self._index = sketches.BandTable(self.settings.index_rows)
         self._entries: dict[int, Entry] = {}
         self._seen_by_minute: deque[tuple[int, list[int]]] = deque()
-        self._clusters: dict[str, TextCluster] = {}
         self._unsettled: dict[str, TextCluster] = {}
         self._posts_by_minute: deque[list[int]] = deque()
         self._posts_in_window = 0
@@ -191,11 +126,6 @@ class NearDuplicates:
 
     def __len__(self) -> int:
         return len(self._entries)
-
-    @property
-    def clusters(self) -> int:
-        """Clusters of two posts or more in memory."""
-        return len(self._clusters)
 
     def take(self, batch: SignalBatch) -> tuple[list[Finding], list[Tie]]:
         """Take in the posts of one tick; return findings to report and new ties of accounts."""
@@ -223,6 +153,7 @@ class NearDuplicates:
         fresh: list[int] = []
         entries = self._entries
         seen = self._minute_of(batch.tick_ms)
+        window_ms = self.settings.tie_minutes * MINUTE_MS
         counted = 0
         for row, print_ in enumerate(batch.fingerprints):
             key = print_.key
@@ -237,7 +168,10 @@ class NearDuplicates:
                     fresh.append(row)
             else:
                 cluster = self._cluster_of(key, entry, batch.posts[row].text, print_.folded)
-                self._join(cluster, batch.members[row], touched, ties)
+                member = batch.members[row]
+                ties += cluster.tie(key, member, window_ms, self.settings.viral_accounts)
+                cluster.add(member, print_.folded, self.settings.max_members)
+                touched[cluster.cluster_id] = cluster
         self._posts_by_minute[-1][1] += counted
         self._posts_in_window += counted
         return fresh
@@ -297,12 +231,16 @@ class NearDuplicates:
             return
         if isinstance(theirs, Member) and self._row_time[other] < single_limit:
             return
-        if not _similar(text[1], met[1], self.settings.similarity, cache):
+        similarity = _similarity(text[1], met[1], self.settings.similarity, cache)
+        if similarity < self.settings.similarity:
             return
         self.verified += 1
-        self._unite(
-            self._cluster_of(key, mine, *text), self._cluster_of(other_key, theirs, *met), touched, ties
+        cluster = self._unite(
+            self._cluster_of(key, mine, *text), self._cluster_of(other_key, theirs, *met), touched
         )
+        if similarity >= self.settings.tie_similarity:
+            window_ms = self.settings.tie_minutes * MINUTE_MS
+            ties += cluster.tie_variants(key, other_key, window_ms, self.settings.viral_accounts)
 
     def _place(
         self, texts: list[tuple[str, str]], keys: list[int], now_ms: int
@@ -334,34 +272,18 @@ class NearDuplicates:
             return entry
         cluster = TextCluster(entry, key, text, folded)
         self._entries[key] = cluster
-        self._clusters[cluster.cluster_id] = cluster
         return cluster
 
-    def _join(
-        self, cluster: TextCluster, member: Member, touched: dict[str, TextCluster], ties: list[Tie]
-    ) -> None:
-        if member.account not in cluster.tied and len(cluster.tied) < self.settings.viral_accounts:
-            ties += [Tie(other, member.account, member.time_ms) for other in sorted(cluster.tied)]
-            cluster.tied.add(member.account)
-        cluster.add(member, self.settings.max_members)
-        touched[cluster.cluster_id] = cluster
-
-    def _unite(
-        self, one: TextCluster, other: TextCluster, touched: dict[str, TextCluster], ties: list[Tie]
-    ) -> None:
+    def _unite(self, one: TextCluster, other: TextCluster, touched: dict[str, TextCluster]) -> TextCluster:
         """Make two clusters one; the older id stays."""
         older, newer = (one, other) if one.first[:3] <= other.first[:3] else (other, one)
-        if len(older.tied) + len(newer.tied) <= self.settings.viral_accounts:
-            when = max(older.last_ms, newer.last_ms)
-            for a in sorted(older.tied - newer.tied):
-                ties += [Tie(a, b, when) for b in sorted(newer.tied - older.tied)]
         older.absorb(newer)
         for key in newer.keys:
             self._entries[key] = older
-        del self._clusters[newer.cluster_id]
         self._unsettled.pop(newer.cluster_id, None)
         touched.pop(newer.cluster_id, None)
         touched[older.cluster_id] = older
+        return older
 
     # -- judging -----------------------------------------------------------------------------------
 
@@ -369,7 +291,8 @@ class NearDuplicates:
         limit = tick_ms - self.settings.window_minutes * MINUTE_MS
         for cluster in touched.values():
             cluster.expire(limit)
-            if cluster.has_grown(self.settings.growth):
+            aged = tick_ms - cluster.judged_ms >= self.settings.refresh_minutes * MINUTE_MS
+            if aged or cluster.has_grown(self.settings.growth):
                 yield from self._report(cluster, tick_ms)
 
     def _settle(self, tick_ms: int, *, everything: bool = False) -> Iterator[Finding]:
@@ -386,6 +309,7 @@ class NearDuplicates:
     def _report(self, cluster: TextCluster, tick_ms: int) -> Iterator[Finding]:
         if len(cluster.accounts) < self.settings.min_accounts:
             return
+        cluster.judged_ms = tick_ms
         cluster.judged_accounts = len(cluster.accounts)
         cluster.judged_posts = len(cluster.members) + cluster.forgotten
         finding = self._finding(cluster, tick_ms)
@@ -395,10 +319,13 @@ class NearDuplicates:
 
     def _finding(self, cluster: TextCluster, tick_ms: int) -> Finding:
         members = list(cluster.members)
-        targets = Counter(target for member in members for target in set(member.targets))
-        evidence = self._evidence(cluster, members, len(targets))
+        aims: dict[str, set[str]] = {}
+        for member in members:
+            for target in member.targets:
+                aims.setdefault(target, set()).add(member.account)
+        evidence = self._evidence(cluster, members, aims)
         subjects = [Subject("text", cluster.cluster_id)]
-        common = [name for name, count in targets.items() if count * 5 >= len(members) * 4]
+        common = [name for name, accounts in aims.items() if len(accounts) * 5 >= len(cluster.accounts) * 4]
         subjects += [Subject("target", name) for name in sorted(common)]
         tags = Counter(tag for member in members for tag in set(member.hashtags))
         subjects += [Subject("hashtag", tag) for tag in sorted(tags) if tags[tag] * 5 >= len(members) * 4]
@@ -415,23 +342,28 @@ class NearDuplicates:
             accounts_total=len(cluster.accounts),
             posts=tuple(shown),
             posts_total=len(members) + cluster.forgotten,
-            template=template(cluster.text, targets_vary=len(targets) > 1),
+            template=template(cluster.text, targets_vary=len(aims) > 1),
             evidence=evidence,
             declared=len(declared),
             text_keys=tuple(sorted(cluster.keys)[:_EVIDENCE_KEYS]),
         )
 
-    def _evidence(self, cluster: TextCluster, members: list[Member], targets: int) -> Evidence:
+    def _evidence(self, cluster: TextCluster, members: list[Member], aims: dict[str, set[str]]) -> Evidence:
         bits: float | None = None
         if cluster.folded:
             cluster.bits = cluster.bits or self.words.bits(cluster.folded)
             bits = background.coincidence_bits(cluster.bits, len(cluster.accounts), self._posts_in_window)
         by_account = {member.account: member.score for member in members}
+        reach = Counter(account for accounts in aims.values() for account in accounts)
         scores = sorted(score for score in by_account.values() if score >= 0)
         return {
             "coincidence_bits": bits,
+            "cohesion": cluster.cohesion() if cluster.folded else 1.0,
             "characters": len(cluster.folded) or None,
-            "targets": targets,
+            "text_bits": round(cluster.bits, 1) if cluster.folded else None,
+            "targets": len(aims),
+            "top_target_accounts": max((len(accounts) for accounts in aims.values()), default=0),
+            "several_targets_accounts": sum(count > 1 for count in reach.values()),
             "linked_share": round(sum(member.linked for member in members) / len(members), 4),
             "sourced_share": round(sum(member.sourced for member in members) / len(members), 4),
             "span_s": (members[-1].time_ms - members[0].time_ms) // 1000,
@@ -468,8 +400,6 @@ class NearDuplicates:
                 alive.append(key)
             elif entry is not None:
                 del self._entries[key]
-                if isinstance(entry, TextCluster):
-                    self._clusters.pop(entry.cluster_id, None)
         if alive and self._seen_by_minute:
             self._seen_by_minute[0][1].extend(alive)
 
@@ -483,13 +413,14 @@ class NearDuplicates:
             self._oldest_row = (row + 1) % size
 
 
-def _similar(one: str, other: str, minimum: float, cache: dict[str, set[str]]) -> bool:
-    # Sets can only be as similar as their sizes allow: cheaper to look at the lengths first.
+def _similarity(one: str, other: str, minimum: float, cache: dict[str, set[str]]) -> float:
+    """Exact Jaccard similarity of two folded texts; 0 where their lengths alone rule the minimum out."""
+    # Repeated shingles make a text longer without making its set larger, hence the allowance.
     if min(len(one), len(other)) < minimum * 0.8 * max(len(one), len(other)):
-        return False
+        return 0.0
     sets = []
     for text in (one, other):
         if text not in cache:
             cache[text] = sketches.shingles(text)
         sets.append(cache[text])
-    return sketches.jaccard(sets[0], sets[1]) >= minimum
+    return sketches.jaccard(sets[0], sets[1])

@@ -16,7 +16,7 @@ class AlertFile:
     def __init__(self, path: str | Path) -> None:
         self._path = path
         try:
-            self._file = Path(path).open("wb")
+            self._file = Path(path).open("wb")  # noqa: SIM115  it lives as long as the replay
         except OSError as problem:
             raise InputError(f"The alerts cannot be written to {path}: {problem.strerror}.") from None
 

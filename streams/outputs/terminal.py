@@ -64,28 +64,38 @@ class Terminal:
         self._console = console
         self._least = _ORDER[show]
         self._language: Language = language
-        self._told: dict[str, int] = {}
+        self._told: dict[str, tuple[int, int, str]] = {}
 
     def write(self, alert: dict[str, Any]) -> None:
-        """Print one alert: a new or worsened case in full, any other revision in one line."""
+        """Print a new or worsened case in full, one that has doubled in a line, nothing else."""
         data = alert["data"]
         rank = _ORDER[data["severity"]]
         if rank < self._least:
             return
+        accounts = data["group"]["accounts_total"]
         before = self._told.get(data["case_id"])
-        self._told[data["case_id"]] = rank
-        self._console.print(self._headline(alert))
-        if data["status"] != "closed" and (before is None or rank > before):
-            self._console.print(self._body(data))
+        name = _name(alert["subject"], data) or (before[2] if before else alert["subject"])
+        grown = before is not None and accounts >= 2 * before[1]
+        worse = before is None or rank > before[0]
+        if data["status"] == "closed" or not (worse or grown):
+            return
+        self._told[data["case_id"]] = (rank, accounts, name)
+        self._print(self._headline(alert, name))
+        if worse:
+            self._print(self._body(data))
 
-    def _headline(self, alert: dict[str, Any]) -> Text:
+    def _print(self, text: Text) -> None:
+        # Only a terminal has an edge to wrap at; in a file, one line stays one line.
+        self._console.print(text, soft_wrap=not self._console.is_terminal)
+
+    def _headline(self, alert: dict[str, Any], name: str) -> Text:
         data, words = alert["data"], _WORDS[self._language]
         line = Text(f"{alert['time'][11:19]} ", style="dim")
         line.append(f" {data['severity'].upper()} ", style=_STYLES[data["severity"]])
         line.append(f" {words['score']} {data['score']}  ", style="bold")
         line.append(f"{words[data['status']]} {data['case_id'][:9]}, ", style="dim")
         line.append(f"{words['revision']} {data['revision']}: ", style="dim")
-        line.append(printable(_name(alert["subject"], data)))
+        line.append(printable(name))
         group = data["group"]
         line.append(
             f" · {group['accounts_total']:,} {words['accounts']}, {group['posts_total']:,} {words['posts']}"
@@ -117,7 +127,8 @@ class Terminal:
         body.append(printable(content) + "\n", style=style)
 
 
-def _name(subject: str, data: dict[str, Any]) -> str:
+def _name(subject: str, data: dict[str, Any]) -> str | None:
+    """What a person calls the case; None where this revision does not say."""
     kind, _, value = subject.partition(":")
     if kind == "hashtag":
         return f"#{value}"
@@ -125,7 +136,7 @@ def _name(subject: str, data: dict[str, Any]) -> str:
         if finding["template"] and finding["subjects"][0]["value"] == value:
             template: str = finding["template"]
             return f"“{template[:70]}{'…' if len(template) > 70 else ''}”"
-    return subject
+    return None
 
 
 def printable(text: str) -> str:

@@ -18,6 +18,7 @@ from streams.sources.opening import InputError
 
 FORMAT = 1
 MINUTE_MS = 60_000
+_HELD = 100_000
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (format INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS counts (
@@ -47,6 +48,11 @@ class JudgedRow(NamedTuple):
     score: int
     severity: str | None
     body: dict[str, Any]
+
+
+def _row(row: tuple[int, str, str, int, str | None, bytes]) -> JudgedRow:
+    tick_ms, finding_id, detector, score, severity, body = row
+    return JudgedRow(tick_ms, finding_id, detector, score, severity, orjson.loads(body))
 
 
 class Store:
@@ -101,6 +107,8 @@ class Store:
                 observed = post.author.observed_at
                 at = milliseconds(observed) if observed else post.time_ms
                 self._profiles[member.account] = (at, member.score, post.author)
+        if len(self._counts) > _HELD:
+            self.flush()
         for subject, number in posts.items():
             held = self._counts.setdefault((*subject, minute), [0, 0])
             held[0] += number
@@ -184,7 +192,7 @@ class Store:
             "WHERE kind = ? AND value = ? AND tick <= ? ORDER BY tick DESC, score DESC",
             (kind, value, at_ms),
         )
-        return [JudgedRow(*row[:5], orjson.loads(row[5])) for row in rows]
+        return [_row(row) for row in rows]
 
     def findings(self, finding_ids: list[str], at_ms: int) -> list[JudgedRow]:
         """The newest judgement up to a time of each finding, strongest first."""
@@ -196,7 +204,7 @@ class Store:
                 (finding_id, at_ms),
             ).fetchone()
             if row:
-                newest[finding_id] = JudgedRow(*row[:5], orjson.loads(row[5]))
+                newest[finding_id] = _row(row)
         return sorted(newest.values(), key=lambda one: (-one.score, one.finding_id))
 
     def findings_of_text(self, key: int) -> list[str]:
