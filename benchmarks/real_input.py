@@ -48,7 +48,7 @@ ORGANIC = (
     ("politicians", "politicians/italy_2022_parties"),
 )
 LINK = re.compile(r"https?://\S+")
-TAG = re.compile(r"#(\w+)")
+TAG = re.compile(r"#(\w*[^\W\d]\w*)")  # digits alone are no hashtag
 _SEVERITIES = {"notice": 1, "warning": 2, "critical": 3}
 
 

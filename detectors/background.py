@@ -63,7 +63,7 @@ class WordFrequencies:
         """
         total = self._total + len(self._counts) + 1
         # A word repeated in the text tells nothing new the second time.
-        return sum(math.log2(total / (self._counts.get(word, 0) + 1)) for word in set(folded.split()))
+        return sum(math.log2(total / (self._counts.get(word, 0) + 1)) for word in sorted(set(folded.split())))
 
 
 def coincidence_bits(text_bits: float, accounts: int, posts: int) -> float:

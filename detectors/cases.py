@@ -49,6 +49,8 @@ class Case:
         self.pending: dict[str, Judged] = {}
         """Findings that are new or changed since the last revision."""
         self.accounts: Counter[str] = Counter()
+        self.named: set[Subject] = set()
+        """Every subject that a finding of the case ever had."""
         self.indexed: set[str] = set()
         """Every account that a finding of the case ever had."""
         self.accounts_total = 0
@@ -83,6 +85,7 @@ class Case:
         self.accounts.update(finding.accounts)
         self.accounts += Counter()  # drops accounts that no finding names any more
         self.findings[finding.finding_id] = judged
+        self.named.update(finding.subjects)
         self.pending[finding.finding_id] = judged
         self.first_seen_ms = min(self.first_seen_ms, finding.start_ms)
         self.last_post_ms = max(self.last_post_ms, finding.end_ms)
@@ -108,8 +111,9 @@ class Cases:
     """The CASES stage: joins findings and says when a case has something to tell.
 
     A finding joins the open case that holds its earlier state; else the case with which it shares the most
-    accounts, if these are at least ``min_shared`` and at least ``overlap`` of the finding's accounts. One
-    shared account, or a crowd that happens to contain a group, joins nothing.
+    accounts, if these are at least ``min_shared`` and at least ``overlap`` of the finding's accounts. Where
+    both name the same hashtag or target, ``overlap`` of the smaller of the two is enough. One shared account,
+    or a crowd that happens to contain a group, joins nothing.
     """
 
     def __init__(self, settings: CaseSettings | None = None) -> None:
@@ -158,9 +162,13 @@ class Cases:
         shared: Counter[str] = Counter()
         for account in finding.accounts:
             shared.update(self._by_account.get(account, ()))
-        needed = max(self.settings.min_shared, self.settings.overlap * len(finding.accounts))
+        named = set(finding.subjects)
         for case_id in sorted(shared, key=lambda name: (-shared[name], name)):
             case = self._open[case_id]
+            size = len(finding.accounts)
+            if named & case.named:
+                size = min(size, len(case.accounts))
+            needed = max(self.settings.min_shared, self.settings.overlap * size)
             if sum(account in case.accounts for account in finding.accounts) >= needed:
                 return case
         return None

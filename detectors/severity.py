@@ -25,7 +25,7 @@ NOTICE, WARNING, CRITICAL = 20, 40, 75
 OPEN_SHARE = 0.6
 """Share of accounts that declare what they are from which a group is open coordination, not an alert."""
 CROWD = 500
-"""Accounts of a hashtag above which repeating and copying is a crowd's doing, not a few accounts' push."""
+"""Accounts of a hashtag above which repeating and copying is what crowds do, not a push by few."""
 COHESION = 0.55
 """Mean similarity of a cluster's posts from which they are copies of one text, not posts that share a phrase."""
 AIMED_BITS = 80
@@ -135,7 +135,11 @@ def _text_rules(finding: Finding, linked: int, most_shared: int) -> Iterator[Che
         0 if math.isnan(bits) else min(10, int(bits // 20)),
         met=copies and bits >= 20,
     )
-    yield _repetition(linked, most_shared, len(finding.accounts))
+    # A link or "via @paper" explains copies: readers of one paper share the same headlines now and then.
+    explained = _number(evidence, "sourced_share") >= 0.5 or _number(evidence, "linked_share") >= 0.5
+    yield _repetition(
+        linked, most_shared, finding, share=0.5 if explained else 0.15, objects=3 if explained else 2
+    )
     yield _aimed(finding)
     yield _bots(evidence, least=8, base=25)
 
@@ -154,8 +158,8 @@ def _aimed(finding: Finding) -> Check:
         "sourced_share": evidence["sourced_share"],
     }
     needed = (
-        f"copies alike all with all, of {AIMED_BITS} bits or more, sent to one account by 8 or to several accounts by 5, and "
-        "under a fifth of the copies with a link or a source that would explain it"
+        f"copies alike all with all, of {AIMED_BITS} bits or more, sent to one account by 8 or to several "
+        "accounts by 5, and under a fifth of the copies with a link or a source that would explain it"
     )
     met = (
         (at_one >= 8 or at_several >= 5)
@@ -169,7 +173,8 @@ def _aimed(finding: Finding) -> Check:
 def _hashtag_rules(finding: Finding, linked: int, most_shared: int) -> Iterator[Check]:
     evidence = finding.evidence
     accounts = finding.accounts_total
-    yield _repetition(linked, most_shared, len(finding.accounts))
+    if accounts >= _MIN_ACCOUNTS:
+        yield _repetition(linked, most_shared, finding, share=0.15, objects=2)
     yield _share(evidence, accounts, "repeaters", most=45, rate=10, effect=0.15)
     copied = _share(evidence, accounts, "copied", most=30, rate=8, effect=0.15)
     yield copied
@@ -201,16 +206,19 @@ def _exceeds(evidence: Evidence, name: str, effect: float) -> bool:
     return value >= max(reference + effect, 2 * reference) and _number(evidence, f"{name}_p") < 0.001
 
 
-def _repetition(linked: int, most_shared: int, accounts: int) -> Check:
+def _repetition(linked: int, most_shared: int, finding: Finding, *, share: float, objects: int) -> Check:
+    accounts = len(finding.accounts)
     numbers: Evidence = {"linked": linked, "accounts": accounts, "objects": most_shared}
     if linked >= 0.5 * accounts:
         points = 40 + min(20, 4 * (most_shared - 2))
     else:
         points = min(35, 5 + int(60 * linked / accounts))
     needed = (
-        "3 accounts or more, and 15 % or more of the group, that shared several things with another of it"
+        f"3 accounts or more, and {share:.0%} or more of the group, that shared several things with another "
+        f"of it, {objects} or more in one pair"
     )
-    return _check("repetition", needed, numbers, points, met=linked >= 3 and linked >= 0.15 * accounts)
+    met = linked >= 3 and linked >= share * accounts and most_shared >= objects
+    return _check("repetition", needed, numbers, points, met=met)
 
 
 def _bots(evidence: Evidence, *, least: int, base: int) -> Check:

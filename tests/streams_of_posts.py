@@ -111,15 +111,20 @@ def sentence(rng: random.Random, least: int = 60, most: int = 200) -> str:
     return text[0].upper() + text[1:] + "."
 
 
-def rewritten(rng: random.Random, text: str) -> str:
-    """A copy that differs by a fifth: two pairs of neighbouring words swapped, and a fifth cut at one place."""
+def rewritten(rng: random.Random, text: str, cut: str = "anywhere") -> str:
+    """A copy that differs by a fifth: two pairs of neighbouring words swapped, and a fifth cut at one place.
+
+    ``cut`` is "end" or "anywhere"; the second takes the beginning or the end two times in three.
+    """
     words = text.split()
     for _ in range(2):
         place = rng.randrange(len(words) - 1)
         words[place], words[place + 1] = words[place + 1], words[place]
-    cut = max(1, round(len(words) / 5))
-    place = rng.choice((0, len(words) - cut, rng.randrange(len(words) - cut + 1)))
-    return " ".join(words[:place] + words[place + cut :])
+    length = max(1, round(len(words) / 5))
+    place = last = len(words) - length
+    if cut == "anywhere":
+        place = rng.choice((0, last, rng.randrange(last + 1)))
+    return " ".join(words[:place] + words[place + length :])
 
 
 CHEAP_EDITS = (

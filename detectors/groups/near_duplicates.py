@@ -65,6 +65,8 @@ from detectors.text import template
 MINUTE_MS = 60_000
 _EVIDENCE_POSTS = 50
 _EVIDENCE_KEYS = 200
+_RESCUED = 16
+"""Texts of live clusters moved for one batch, beside as many as it brings; so a text costs little."""
 
 
 class NearDuplicateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -83,7 +85,7 @@ class NearDuplicateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_un
     """Silence after which a cluster that grew by less is reported once more, in full."""
     tie_similarity: float = 0.7
     """Similarity from which two variants tie their accounts."""
-    tie_minutes: int = 15
+    tie_minutes: int = 60
     """Time between two close copies up to which they tie their accounts."""
     viral_accounts: int = 50
     """Accounts of one exact text from which it makes no more ties."""
@@ -248,14 +250,18 @@ class NearDuplicates:
         """Give each text a row of the index; texts of live clusters that are pushed out get a new row."""
         size = self.settings.index_rows
         rescued: list[tuple[tuple[str, str], int]] = []
-        for offset in range(len(texts)):
+        # The rows that rescued texts move to are taken from others in turn.
+        offset = 0
+        while offset < len(texts) + len(rescued):
             row = (self._next_row + offset) % size
             old_text, old_key = self._row_text[row], int(self._row_key[row])
             if old_text is not None:
-                if isinstance(self._entries.get(old_key), TextCluster):
+                alive = isinstance(self._entries.get(old_key), TextCluster)
+                if alive and len(rescued) < len(texts) + _RESCUED:
                     rescued.append((old_text, old_key))
-                elif now_ms - self._row_time[row] < self.settings.single_minutes * MINUTE_MS:
+                elif alive or now_ms - self._row_time[row] < self.settings.single_minutes * MINUTE_MS:
                     self.evicted += 1
+            offset += 1
         everything = list(zip(texts, keys, strict=True)) + rescued
         rows = (self._next_row + np.arange(len(everything), dtype=np.int64)) % size
         self._next_row = int((self._next_row + len(everything)) % size)
@@ -385,8 +391,11 @@ class NearDuplicates:
         while self._seen_by_minute and self._seen_by_minute[0][0] < limit - MINUTE_MS:
             self._forget_minute(limit)
         while len(self._entries) > self.settings.max_texts and len(self._seen_by_minute) > 1:
-            self.evicted += len(self._seen_by_minute[0][1])
+            before = len(self._entries)
             self._forget_minute(limit)
+            self.evicted += before - len(self._entries)
+        if len(self._entries) > self.settings.max_texts:
+            self._forget_clusters()
         self._release_texts(tick_ms - self.settings.single_minutes * MINUTE_MS)
 
     def _forget_minute(self, limit_ms: int) -> None:
@@ -402,6 +411,18 @@ class NearDuplicates:
                 del self._entries[key]
         if alive and self._seen_by_minute:
             self._seen_by_minute[0][1].extend(alive)
+
+    def _forget_clusters(self) -> None:
+        """Drop a quarter of what is held: clusters too small to report first, then those silent for longest."""
+        clusters = {one.cluster_id: one for one in self._entries.values() if isinstance(one, TextCluster)}
+        least = self.settings.min_accounts
+        for cluster in sorted(
+            clusters.values(), key=lambda one: (len(one.accounts) >= least, one.last_ms, one.cluster_id)
+        ):
+            if len(self._entries) <= self.settings.max_texts * 3 // 4:
+                break
+            for key in cluster.keys:
+                self.evicted += self._entries.pop(key, None) is not None
 
     def _release_texts(self, limit_ms: int) -> None:
         """Free the texts of singles that are too old to be compared; clusters keep theirs."""

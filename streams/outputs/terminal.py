@@ -43,9 +43,7 @@ _WORDS: dict[Language, dict[str, str]] = {
         "revision": "révision",
     },
 }
-_CONTROL = {
-    point: "�" for point in [*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
-}
+_CONTROL = dict.fromkeys([*range(32), *range(127, 160), *range(8234, 8239), *range(8294, 8298)], "�")
 
 
 class Terminal:
