@@ -21,6 +21,7 @@ class SignalBatch:
     posts: list[Post] = field(default_factory=list)
     members: list[Member] = field(default_factory=list)
     fingerprints: list[Fingerprint] = field(default_factory=list)
+    """Of each post's text; those of reposts are empty, since their text is another post's."""
     bot_share: float | None = None
     """Expected share of automated accounts in the whole stream at this tick; None while unknown."""
 

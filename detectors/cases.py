@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -11,7 +11,7 @@ import msgspec
 from detectors.findings import Finding, Subject, stable_id
 from detectors.severity import NOTICE, Assessment, Severity, severity_of
 
-Status = Literal["open", "updated", "closed"]
+Status = Literal["open", "updated", "closed", "merged"]
 MINUTE_MS = 60_000
 
 
@@ -105,6 +105,8 @@ class Revision(NamedTuple):
     status: Status
     tick_ms: int
     new: tuple[Judged, ...]
+    merged_into: str | None = None
+    """The case that goes on with this one's findings, if it was merged."""
 
 
 class Cases:
@@ -113,7 +115,8 @@ class Cases:
     A finding joins the open case that holds its earlier state; else the case with which it shares the most
     accounts, if these are at least ``min_shared`` and at least ``overlap`` of the finding's accounts. Where
     both name the same hashtag or target, ``overlap`` of the smaller of the two is enough. One shared account,
-    or a crowd that happens to contain a group, joins nothing.
+    or a crowd that happens to contain a group, joins nothing. Two open cases that come to meet the same
+    condition are merged into the older one.
     """
 
     def __init__(self, settings: CaseSettings | None = None) -> None:
@@ -128,9 +131,13 @@ class Cases:
 
     def take(self, judged: list[Judged], tick_ms: int) -> Iterator[Revision]:
         """Take in the findings of one tick and yield what is to be told."""
-        for one in judged:
-            if one.assessment.score >= NOTICE and not one.assessment.open:
-                self._place(one)
+        grown = {
+            self._place(one).case_id: None
+            for one in judged
+            if one.assessment.score >= NOTICE and not one.assessment.open
+        }
+        for case_id in grown:
+            yield from self._merge(case_id, tick_ms)
         yield from self._due(tick_ms)
 
     def next_deadline_ms(self) -> int | None:
@@ -144,7 +151,7 @@ class Cases:
             if case.pending:
                 yield self._publish(case, tick_ms)
 
-    def _place(self, judged: Judged) -> None:
+    def _place(self, judged: Judged) -> Case:
         finding = judged.finding
         case = self._open.get(self._by_finding.get(finding.finding_id, ""))
         if case is None:
@@ -152,6 +159,11 @@ class Cases:
         if case is None:
             case = Case(judged)
             self._open[case.case_id] = case
+        self._give(case, judged)
+        return case
+
+    def _give(self, case: Case, judged: Judged) -> None:
+        finding = judged.finding
         case.take(judged)
         self._by_finding[finding.finding_id] = case.case_id
         case.indexed.update(finding.accounts)
@@ -162,16 +174,34 @@ class Cases:
         shared: Counter[str] = Counter()
         for account in finding.accounts:
             shared.update(self._by_account.get(account, ()))
-        named = set(finding.subjects)
         for case_id in sorted(shared, key=lambda name: (-shared[name], name)):
             case = self._open[case_id]
-            size = len(finding.accounts)
-            if named & case.named:
-                size = min(size, len(case.accounts))
-            needed = max(self.settings.min_shared, self.settings.overlap * size)
-            if sum(account in case.accounts for account in finding.accounts) >= needed:
+            named = not case.named.isdisjoint(finding.subjects)
+            if self._same(finding.accounts, case.accounts, named=named):
                 return case
         return None
+
+    def _same(self, few: Collection[str], many: Collection[str], *, named: bool) -> bool:
+        """Whether two groups of accounts are one operation's, seen from the first of them."""
+        size = min(len(few), len(many)) if named else len(few)
+        return sum(account in many for account in few) >= max(
+            self.settings.min_shared, self.settings.overlap * size
+        )
+
+    def _merge(self, case_id: str, tick_ms: int) -> Iterator[Revision]:
+        """Merge a case that has grown with those that name the same things and share its accounts."""
+        case = self._open.get(case_id)
+        if case is None:
+            return
+        for other in [one for one in self._open.values() if one is not case and one.named & case.named]:
+            few, many = sorted((case.accounts, other.accounts), key=len)
+            if not self._same(few, many, named=True):
+                continue
+            older, newer = sorted((case, other), key=lambda one: (one.detected_ms, one.case_id))
+            yield self._end(newer, "merged", tick_ms, merged_into=older.case_id)
+            for judged in newer.findings.values():
+                self._give(older, judged)
+            case = older
 
     def _deadline(self, case: Case) -> int:
         if case.pending:
@@ -184,17 +214,19 @@ class Cases:
             if case.pending and (rises or self._deadline(case) <= tick_ms):
                 yield self._publish(case, tick_ms)
             elif not case.pending and self._deadline(case) <= tick_ms:
-                yield self._close(case, tick_ms)
+                yield self._end(case, "closed", tick_ms)
         while len(self._open) > self.settings.max_cases:
             self.evicted += 1
-            yield self._close(min(self._open.values(), key=lambda case: case.last_post_ms), tick_ms)
+            silent = min(self._open.values(), key=lambda case: case.last_post_ms)
+            yield self._end(silent, "closed", tick_ms)
 
     def _publish(self, case: Case, tick_ms: int) -> Revision:
         case.status = "updated" if case.revision else "open"
         return self._revise(case, tick_ms)
 
-    def _close(self, case: Case, tick_ms: int) -> Revision:
-        case.status = "closed"
+    def _end(self, case: Case, status: Status, tick_ms: int, *, merged_into: str | None = None) -> Revision:
+        """Take a case off the open ones, with its last word."""
+        case.status = status
         del self._open[case.case_id]
         for finding_id in case.findings:
             self._by_finding.pop(finding_id, None)
@@ -203,12 +235,12 @@ class Cases:
             cases.discard(case.case_id)
             if not cases:
                 del self._by_account[account]
-        return self._revise(case, tick_ms)
+        return self._revise(case, tick_ms, merged_into)
 
-    def _revise(self, case: Case, tick_ms: int) -> Revision:
+    def _revise(self, case: Case, tick_ms: int, merged_into: str | None = None) -> Revision:
         case.revision += 1
         case.published_ms = tick_ms
         case.published_severity = case.severity
         new = tuple(case.pending.values())
         case.pending = {}
-        return Revision(case, case.status, tick_ms, new)
+        return Revision(case, case.status, tick_ms, new, merged_into)

@@ -45,19 +45,19 @@ class SlidingDistinct:
         """Newest automation score of each account held, -1 where there is none."""
         self._exact = exact
         self._level = 0
-        self._minutes: deque[tuple[int, Counter[str]]] = deque()
+        self._minutes: deque[tuple[int, dict[str, int]]] = deque()
         self._sketches: dict[int, HyperLogLogPlusPlus] = {}
 
     def add(self, minute: int, account: str, score: int) -> None:
         """Count one post of an account in a minute; minutes must not go back."""
         if not self._minutes or self._minutes[-1][0] != minute:
-            self._minutes.append((minute, Counter()))
+            self._minutes.append((minute, {}))
         if self._level:
             self._sketch(minute).update(account.encode("utf-8", "surrogatepass"))
             if not self._sampled(account):
                 return
-        self._minutes[-1][1][account] += 1
-        self.held[account] += 1
+        for counts in (self._minutes[-1][1], self.held):
+            counts[account] = counts.get(account, 0) + 1
         self.scores[account] = score
         while len(self.held) > self._exact:
             self._halve()
@@ -107,12 +107,12 @@ class SlidingDistinct:
                     self._sketch(minute).update(account.encode("utf-8", "surrogatepass"))
         self._level += 1
         for _, counts in self._minutes:
-            gone = Counter({name: n for name, n in counts.items() if not self._sampled(name)})
+            gone = {name: n for name, n in counts.items() if not self._sampled(name)}
             self._take_off(gone)
             for name in gone:
                 del counts[name]
 
-    def _take_off(self, counts: Counter[str]) -> None:
+    def _take_off(self, counts: dict[str, int]) -> None:
         for account, number in counts.items():
             left = self.held[account] - number
             if left > 0:

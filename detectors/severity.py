@@ -8,7 +8,8 @@ Every rule is one row of `docs/severity.md`; a finding's score is the sum of its
 
 Similar text, a busy hashtag or a high score of single accounts never reach a warning alone. What does is
 repetition by the same accounts, copies aimed at persons, accounts that look automated far beyond comparable
-groups, or a share that chance does not give (p under 1 in 10,000). The points are rules, not probabilities.
+groups, or a share of repeaters that chance gives less than once in 10,000 times. The points are rules, not
+probabilities.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ NOTICE, WARNING, CRITICAL = 20, 40, 75
 OPEN_SHARE = 0.6
 """Share of accounts that declare what they are from which a group is open coordination, not an alert."""
 CROWD = 500
-"""Accounts of a hashtag above which repeating and copying is what crowds do, not a push by few."""
+"""Accounts of a hashtag above which repeating and copying is what crowds do."""
+P_VALUE = 0.005
+"""Chance of a share at least this high among comparable hashtags, under which it gives points."""
 COHESION = 0.55
 """Mean similarity of a cluster's posts from which they are copies of one text, not posts that share a phrase."""
 AIMED_BITS = 80
@@ -188,7 +191,7 @@ def _share(evidence: Evidence, accounts: int, name: str, *, most: int, rate: int
     return _check(
         name,
         f"{_MIN_ACCOUNTS} to {CROWD} accounts; a share of {effect} above comparable hashtags, at least twice "
-        "theirs, and p < 0.001",
+        f"theirs, and p < {P_VALUE}",
         {
             "share": evidence[name],
             "reference": evidence[f"{name}_reference"],
@@ -203,7 +206,7 @@ def _share(evidence: Evidence, accounts: int, name: str, *, most: int, rate: int
 def _exceeds(evidence: Evidence, name: str, effect: float) -> bool:
     """Above comparable tags by the minimum effect, at least twice as high, and not by chance."""
     value, reference = _number(evidence, name), _number(evidence, f"{name}_reference")
-    return value >= max(reference + effect, 2 * reference) and _number(evidence, f"{name}_p") < 0.001
+    return value >= max(reference + effect, 2 * reference) and _number(evidence, f"{name}_p") < P_VALUE
 
 
 def _repetition(linked: int, most_shared: int, finding: Finding, *, share: float, objects: int) -> Check:

@@ -12,6 +12,9 @@ chapter 3.4: texts of Jaccard similarity s meet in at least one of b bands of r 
 
 from __future__ import annotations
 
+from itertools import chain
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +24,9 @@ ROUNDS, BINS = 8, 16
 ROWS = ROUNDS * BINS
 """Rows of a signature."""
 BANDS, BAND_ROWS = 32, 4
+
+_FEW_PAIRS, _MANY_PAIRS = 12, 2000
+"""Pairs from which columns are faster than sets, and pairs whose columns still fit into the caches."""
 
 _MASK = 0xFFFFFFFF
 _random = np.random.default_rng(20170507)
@@ -32,6 +38,7 @@ _BAND_SALT = _random.integers(0, 2**63, BANDS, dtype=np.uint64)
 # Bands take their rows from four different rounds, so that an empty bin cannot fill a band by itself.
 _BAND_ORDER = np.arange(ROWS).reshape(ROUNDS, BINS).T.reshape(-1)
 
+_Number = TypeVar("_Number", np.int64, np.uint64)
 Signatures = NDArray[np.uint32]
 Digests = NDArray[np.uint8]
 
@@ -49,6 +56,68 @@ def jaccard(one: set[str], other: set[str]) -> float:
     """Jaccard similarity of two sets of shingles, 0 to 1."""
     shared = len(one & other)
     return shared / (len(one) + len(other) - shared) if shared else 0.0
+
+
+def similarities(pairs: list[tuple[str, str]]) -> list[float]:
+    """Jaccard similarity of the shingles of each pair of folded texts: `jaccard` of `shingles`, in bulk.
+
+    >>> similarities([("abcde", "abcd"), ("abcd", "efgh")])
+    [0.5, 0.0]
+    """
+    plain = [row for row, (one, other) in enumerate(pairs) if one.isascii() and other.isascii()]
+    if len(plain) < _FEW_PAIRS:
+        plain = []
+    result = [-1.0] * len(pairs)
+    for start in range(0, len(plain), _MANY_PAIRS):
+        rows = plain[start : start + _MANY_PAIRS]
+        for row, value in zip(rows, _ascii_similarities([pairs[row] for row in rows]), strict=True):
+            result[row] = value
+    sets: dict[str, set[str]] = {}
+    for row, (one, other) in enumerate(pairs):
+        if result[row] < 0:
+            for text in (one, other):
+                if text not in sets:
+                    sets[text] = shingles(text)
+            result[row] = jaccard(sets[one], sets[other])
+    return result
+
+
+def _ascii_similarities(pairs: list[tuple[str, str]]) -> list[float]:
+    """Four ASCII characters are one number of 32 bits, so equal numbers are equal shingles."""
+    number = {text: n for n, text in enumerate(dict.fromkeys(chain.from_iterable(pairs)))}
+    points = np.frombuffer("".join(number).encode(), dtype=np.uint8).astype(np.uint64)
+    inside, owner = _runs(np.fromiter(map(len, number), dtype=np.int64, count=len(number)))
+    codes = owner.astype(np.uint64) << np.uint64(32)
+    for offset in range(SHINGLE):
+        codes |= points[offset : offset + len(codes)] << np.uint64(8 * offset)
+    codes = _distinct(codes[inside])
+    sizes = np.bincount((codes >> np.uint64(32)).astype(np.int64), minlength=len(number))
+    starts = np.cumsum(sizes) - sizes
+    # The shingles of both texts of a pair are put in one sorted run: those that stand twice are shared.
+    texts = np.array([[number[one], number[other]] for one, other in pairs])
+    counts = sizes[texts].ravel()
+    position = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts - starts[texts].ravel(), counts)
+    pair = np.repeat(np.arange(2 * len(pairs), dtype=np.uint64) // np.uint64(2), counts)
+    merged = np.sort(pair << np.uint64(32) | codes[position] & np.uint64(_MASK))
+    twice = merged[1:][merged[1:] == merged[:-1]] >> np.uint64(32)
+    shared = np.bincount(twice.astype(np.int64), minlength=len(pairs))
+    values: list[float] = (shared / (sizes[texts].sum(axis=1) - shared)).tolist()
+    return values
+
+
+def _distinct(values: NDArray[_Number]) -> NDArray[_Number]:
+    """The distinct values, sorted (`numpy.unique` hashes them first, which takes longer)."""
+    values = np.sort(values)
+    first = np.ones(len(values), dtype=np.bool_)
+    first[1:] = values[1:] != values[:-1]
+    return values[first]
+
+
+def _runs(lengths: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """For each place of texts written one after the other: does a shingle begin there, and of which text."""
+    owner = np.repeat(np.arange(len(lengths)), lengths)[: int(lengths.sum()) - (SHINGLE - 1)]
+    ends = np.cumsum(lengths) - (SHINGLE - 1)
+    return np.arange(len(owner)) < ends[owner], owner
 
 
 def _mix(values: NDArray[np.uint32]) -> NDArray[np.uint32]:
@@ -77,13 +146,10 @@ def signatures(texts: list[str]) -> Signatures:
     count = len(texts)
     points = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     lengths = np.fromiter(map(len, texts), dtype=np.int64, count=count)
-    runs = lengths - (SHINGLE - 1)
     hashes = np.zeros(len(points) - (SHINGLE - 1), dtype=np.uint32)
     for offset in range(SHINGLE):
         hashes += (points[offset : offset + len(hashes)] ^ np.uint32(offset)) * _CHAR_A[offset]
-    owner = np.repeat(np.arange(count), lengths)[: len(hashes)]
-    starts = np.concatenate(([0], np.cumsum(lengths)[:-1]))
-    inside = np.arange(len(hashes)) - starts[owner] < runs[owner]
+    inside, owner = _runs(lengths)
     hashes = _mix(hashes[inside])
     base = owner[inside] * ROWS
     result = np.full(count * ROWS, _MASK, dtype=np.uint32)
@@ -166,7 +232,7 @@ class BandTable:
         after = self._slots[self._bands, slot]
         found = np.concatenate((before, after), axis=1).astype(np.int64) - 1
         position, column = np.nonzero((found >= 0) & (found != row[:, None]))
-        pairs = np.unique(position * self.rows + found[position, column])
+        pairs = _distinct(position * self.rows + found[position, column])
         position, other = pairs // self.rows, pairs % self.rows
         equal = np.count_nonzero(digest[position] == self._digests[other], axis=1)
         close = estimate(equal) >= minimum

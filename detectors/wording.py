@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from detectors.cases import Case
-from detectors.findings import Evidence, Subject
+from detectors.findings import Evidence, Finding
 from detectors.severity import Check
 
 Both = tuple[str, str]
@@ -14,15 +14,15 @@ Both = tuple[str, str]
 _NOT_PROVED: dict[str, Both] = {
     "always": (
         "It does not prove who is behind the accounts, nor that any one of them is automated.",
-        "Cela ne prouve ni qui est derrière ces comptes, ni qu'aucun d'eux soit automatisé.",
+        "Cela ne prouve ni qui est derrière ces comptes, ni que tel ou tel d'entre eux soit automatisé.",
     ),
     "near_duplicates": (
         "Copies alone prove no agreement: people copy headlines, slogans and jokes of their own accord.",
-        "Des copies ne prouvent pas une entente : on copie de soi-même titres, slogans et plaisanteries.",
+        "Des copies ne prouvent pas d'entente\u00a0: on copie de soi-même titres, slogans, plaisanteries.",
     ),
     "hashtags": (
         "A busy hashtag does not prove a push: fans, games and debates make people repeat one.",
-        "Un mot-dièse répété ne prouve pas une opération : jeux, débats et supporters en font autant.",
+        "Un mot-dièse répété ne prouve pas une opération\u00a0: jeux, débats et supporters en font autant.",
     ),
     "bots": (
         "The bot share is an expectation over weak scores of profiles, not a count of bots.",
@@ -31,45 +31,65 @@ _NOT_PROVED: dict[str, Both] = {
 }
 
 
+_NBSP, _THIN = "\u00a0", "\u202f"
+"""French sets a no-break space before a colon and a percent sign, a narrow one before a semicolon."""
+
+
 def _percent(value: int | float | None) -> str:
     return "?" if value is None else f"{value:.0%}"
 
 
 def _percent_fr(value: int | float | None) -> str:
-    return _percent(value).replace("%", " %")
+    return _percent(value).replace("%", f"{_NBSP}%")
+
+
+def _count(value: int | float | None) -> str:
+    return "?" if value is None else f"{value:,}"
+
+
+def _count_fr(value: int | float | None) -> str:
+    return _count(value).replace(",", _THIN)
 
 
 def _copies(numbers: Evidence) -> Both:
     return (
-        f"{numbers['accounts']} accounts posted the same text, or nearly, {numbers['posts']} times",
-        f"{numbers['accounts']} comptes ont publié le même texte, ou presque, {numbers['posts']} fois",
+        f"{_count(numbers['accounts'])} accounts posted it, word for word or nearly, "
+        f"{_count(numbers['posts'])} times",
+        f"{_count_fr(numbers['accounts'])} comptes l'ont publié, mot pour mot ou presque, "
+        f"{_count_fr(numbers['posts'])} fois",
     )
 
 
 def _improbable(numbers: Evidence) -> Both:
+    # The estimate is rough: no figure beyond one in a billion, which would only look precise.
+    rare = ("a billion", "un milliard") if (numbers["bits"] or 0) >= 30 else ("a million", "un million")
     return (
-        f"independent people would hardly write it by chance ({numbers['bits']} bits against chance)",
-        f"le hasard ne l'explique guère chez des gens indépendants ({numbers['bits']} bits contre le hasard)",
+        f"by a rough estimate chance alone would give this less than once in {rare[0]}",
+        f"d'après une estimation grossière, le hasard seul le donnerait moins d'une fois sur {rare[1]}",
     )
 
 
 def _repetition(numbers: Evidence) -> Both:
     linked, accounts, objects = numbers["linked"], numbers["accounts"], numbers["objects"]
     return (
-        f"{linked} of the {accounts} accounts shared the same things with another of them again and again "
-        f"(up to {objects} times)",
-        f"{linked} des {accounts} comptes ont partagé à plusieurs reprises les mêmes choses qu'un autre "
-        f"d'entre eux (jusqu'à {objects} fois)",
+        f"{_count(linked)} of the {_count(accounts)} accounts posted or reposted the same things as another "
+        f"of them several times (up to {objects} in common)",
+        f"{_count_fr(linked)} des {_count_fr(accounts)} comptes ont publié ou repris plusieurs fois les "
+        f"mêmes contenus qu'un autre d'entre eux (jusqu'à {objects} en commun)",
     )
 
 
 def _aimed(numbers: Evidence) -> Both:
     at_one, at_several = numbers["at_one"] or 0, numbers["at_several"] or 0
     if at_one >= 8:
-        return f"{at_one} accounts aim it at one person", f"{at_one} comptes le dirigent contre une personne"
+        return (
+            f"{_count(at_one)} accounts address it to the same account",
+            f"{_count_fr(at_one)} comptes l'adressent au même compte",
+        )
     return (
-        f"{at_several} accounts send it to several persons, {numbers['targets']} in all",
-        f"{at_several} comptes l'envoient à plusieurs personnes, {numbers['targets']} en tout",
+        f"{_count(at_several)} accounts send it to several accounts each ({numbers['targets']} in all)",
+        f"{_count_fr(at_several)} comptes l'envoient chacun à plusieurs comptes "
+        f"({numbers['targets']} en tout)",
     )
 
 
@@ -78,36 +98,39 @@ def _bots(numbers: Evidence) -> Both:
         f"an expected {_percent(numbers['share'])} of the accounts look automated "
         f"({_percent(numbers['low'])} to {_percent(numbers['high'])}), against "
         f"{_percent(numbers['reference'])} in comparable groups",
-        f"{_percent_fr(numbers['share'])} des comptes paraissent automatisés "
-        f"({_percent_fr(numbers['low'])} à {_percent_fr(numbers['high'])}), contre "
+        f"environ {_percent_fr(numbers['share'])} des comptes paraissent automatisés "
+        f"(de {_percent_fr(numbers['low'])} à {_percent_fr(numbers['high'])}), contre "
         f"{_percent_fr(numbers['reference'])} dans des groupes comparables",
     )
 
 
-def _repeaters(numbers: Evidence) -> Both:
+def _against(numbers: Evidence, english: str, french: str) -> Both:
+    """A share of a hashtag's accounts or posts, set against comparable hashtags."""
     return (
-        f"{_percent(numbers['share'])} of its accounts posted it twice or more, against "
-        f"{_percent(numbers['reference'])} for comparable hashtags",
-        f"{_percent_fr(numbers['share'])} de ses comptes l'ont publié deux fois ou plus, contre "
-        f"{_percent_fr(numbers['reference'])} pour des mots-dièse comparables",
+        f"{_percent(numbers['share'])} of its {english}, against {_percent(numbers['reference'])} for "
+        "comparable hashtags",
+        f"{_percent_fr(numbers['share'])} de ses {french}, contre {_percent_fr(numbers['reference'])} pour "
+        "des mots-dièse comparables",
     )
 
 
+def _repeaters(numbers: Evidence) -> Both:
+    return _against(numbers, "accounts posted it twice or more", "comptes l'ont publié deux fois ou plus")
+
+
 def _copied(numbers: Evidence) -> Both:
-    return (
-        f"{_percent(numbers['share'])} of its original posts copy one of another account, against "
-        f"{_percent(numbers['reference'])} for comparable hashtags",
-        f"{_percent_fr(numbers['share'])} de ses messages originaux en copient un d'un autre compte, contre "
-        f"{_percent_fr(numbers['reference'])} pour des mots-dièse comparables",
+    return _against(
+        numbers,
+        "original posts copy a text that another account had posted",
+        "messages originaux copient un texte déjà publié par un autre compte",
     )
 
 
 def _co_reposted(numbers: Evidence) -> Both:
-    return (
-        f"{_percent(numbers['share'])} of its reposts are of the same few posts, against "
-        f"{_percent(numbers['reference'])} for comparable hashtags",
-        f"{_percent_fr(numbers['share'])} de ses reprises portent sur les mêmes messages, contre "
-        f"{_percent_fr(numbers['reference'])} pour des mots-dièse comparables",
+    return _against(
+        numbers,
+        "reposts are of posts that another account had reposted",
+        "reprises portent sur des messages déjà repris par un autre compte",
     )
 
 
@@ -131,18 +154,21 @@ def sentence(reason: Check) -> Both:
 def summary(case: Case) -> Both:
     """The case in one sentence: what, by how many, and its two or three strongest reasons with figures."""
     finding, assessment = case.best
-    clauses = [sentence(reason) for reason in _strongest(assessment.reasons)]
+    what = _what(finding)
+    clauses = [what, *(sentence(reason) for reason in _strongest(assessment.reasons))]
     others = len(case.findings) - 1
-    main = _what(finding.subjects[0], finding.template)
-    english, french = "; ".join(clause[0] for clause in clauses), " ; ".join(clause[1] for clause in clauses)
-    ending = ("", "")
-    if others:
-        ending = (
-            f" The same accounts stand behind {others} more finding{'s' * (others > 1)}.",
-            f" Les mêmes comptes sont derrière {others} autre{'s' * (others > 1)} "
-            f"constat{'s' * (others > 1)}.",
+    if others == 1:
+        clauses.append(("1 more finding belongs to the case", "1 autre constat se rattache à l'affaire"))
+    elif others:
+        clauses.append(
+            (
+                f"{_count(others)} more findings belong to the case",
+                f"{_count_fr(others)} autres constats se rattachent à l'affaire",
+            )
         )
-    return f"{main[0]}: {english}.{ending[0]}", f"{main[1]} : {french}.{ending[1]}"
+    english = "; ".join(clause[0] for clause in clauses[1:])
+    french = f"{_THIN}; ".join(clause[1] for clause in clauses[1:])
+    return f"{what[0]}: {english}.", f"{what[1]}{_NBSP}: {french}."
 
 
 def not_proved(case: Case) -> list[Both]:
@@ -155,15 +181,23 @@ def not_proved(case: Case) -> list[Both]:
 
 
 def _strongest(reasons: tuple[Check, ...]) -> list[Check]:
-    """The three strongest; "copies" opens, since the others speak of it."""
-    opening = [reason for reason in reasons if reason.code == "copies"]
+    """The three strongest; that there are copies, and how many, is said already."""
     rest = [reason for reason in reasons if reason.code != "copies"]
-    return (opening + rest)[:3]
+    return (rest or list(reasons))[:3]
 
 
-def _what(subject: Subject, template: str | None) -> Both:
+def _what(finding: Finding) -> Both:
+    accounts, posts = finding.accounts_total, finding.posts_total
+    size = (
+        f"{_count(accounts)} accounts, {_count(posts)} posts",
+        f"{_count_fr(accounts)} comptes, {_count_fr(posts)} messages",
+    )
+    subject = finding.subjects[0]
     if subject.kind == "hashtag":
-        return f"Hashtag #{subject.value}", f"Mot-dièse #{subject.value}"
-    short = template or ""
+        return f"Hashtag #{subject.value} ({size[0]})", f"Mot-dièse #{subject.value} ({size[1]})"
+    short = finding.template or ""
     short = short if len(short) <= 100 else f"{short[:99]}…"
-    return f"Copied text “{short}”", f"Texte copié « {short} »"
+    return (
+        f"The same text, “{short}” ({size[0]})",
+        f"Un même texte, «{_NBSP}{short}{_NBSP}» ({size[1]})",
+    )

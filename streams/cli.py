@@ -13,6 +13,7 @@ from detectors import __version__
 from streams import commands
 from streams.explain import KINDS as EXPLAIN_KINDS
 from streams.metrics import SEVERITIES
+from streams.outputs.terminal import printable
 from streams.ranking import KINDS as TOP_KINDS
 from streams.sources.formats import FORMATS
 from streams.sources.opening import InputError
@@ -155,31 +156,29 @@ def _others(commands_: _Commands) -> None:
 
 
 def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError("must be above 0")
-    return value
+    with contextlib.suppress(ValueError):
+        if 0 < (value := float(text)) < float("inf"):
+            return value
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+
+
+def _whole(text: str, least: int, most: int, wanted: str) -> int:
+    with contextlib.suppress(ValueError):
+        if least <= (value := int(text)) <= most:
+            return value
+    raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}")
 
 
 def _positive_int(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return value
+    return _whole(text, 1, sys.maxsize, "a whole number, 1 or more")
 
 
 def _seed(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError("must be 0 or more")
-    return value
+    return _whole(text, 0, sys.maxsize, "a whole number, 0 or more")
 
 
 def _port(text: str) -> int:
-    value = int(text)
-    if not 0 < value < 65536:
-        raise argparse.ArgumentTypeError("must be 1 to 65535")
-    return value
+    return _whole(text, 1, 65535, "a port, 1 to 65535")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -196,19 +195,31 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _close_output() -> None:
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 for success, 2 for bad use or an input that cannot be read."""
     chosen = parser().parse_args(arguments)
     try:
-        return int(chosen.run(chosen))
+        status = int(chosen.run(chosen))
+        sys.stdout.flush()
+        return status
     except InputError as problem:
-        print(f"vigie: {problem}", file=sys.stderr)
+        # It may quote the input, which is not to be trusted with the terminal.
+        print(f"vigie: {printable(str(problem))}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         # The reader of our output has left: nothing more to say, and nothing for the interpreter to flush.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_output()
         return 0
+    except OSError as problem:
+        # Files that are named on the command line have their own sentences; what is left is the output.
+        _close_output()
+        print(f"vigie: the output cannot be written: {problem.strerror or problem}.", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("vigie: stopped.", file=sys.stderr)
         return 130

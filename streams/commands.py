@@ -39,6 +39,12 @@ def _say(sentence: str) -> None:
     print(f"vigie: {sentence}", file=sys.stderr)
 
 
+def _console() -> Console:
+    # A pipe or a file has no width: lines are for another program to cut.
+    width = None if sys.stdout.isatty() else 160
+    return Console(highlight=False, emoji=False, markup=False, width=width)
+
+
 # -- inputs ----------------------------------------------------------------------------------------
 
 
@@ -48,6 +54,16 @@ def _open(chosen: argparse.Namespace) -> list[Reader]:
         if reader.guessed:
             _say(f"{reader.name} is read as {reader.format} (a guess; --format says otherwise).")
     return readers
+
+
+def _spare_inputs(chosen: argparse.Namespace) -> None:
+    """Refuse to write over what is read."""
+    for flag in ("alerts", "rejects", "store"):
+        path = getattr(chosen, flag, None)
+        for name in chosen.files:
+            with contextlib.suppress(OSError):
+                if path is not None and Path(path).samefile(name):
+                    raise InputError(f"--{flag} {path} is also an input: choose another file.")
 
 
 class _Rejects:
@@ -60,7 +76,7 @@ class _Rejects:
             try:
                 self._file = Path(path).open("wb")  # noqa: SIM115  it lives as long as the command
             except OSError as problem:
-                raise InputError(f"The rejects cannot be written to {path}: {problem.strerror}.") from None
+                raise self._unwritable(problem) from None
 
     def __call__(self, name: str, refused: Rejected) -> None:
         if self._file is None:
@@ -70,11 +86,19 @@ class _Rejects:
         try:
             self._file.write(orjson.dumps(record) + b"\n")
         except OSError as problem:
-            raise InputError(f"The rejects cannot be written to {self._path}: {problem.strerror}.") from None
+            raise self._unwritable(problem) from None
 
     def close(self) -> None:
-        if self._file is not None:
+        if self._file is None:
+            return
+        try:
             self._file.close()
+        except OSError as problem:
+            if sys.exception() is None:  # what ended the command already is the sentence to tell
+                raise self._unwritable(problem) from None
+
+    def _unwritable(self, problem: OSError) -> InputError:
+        return InputError(f"The rejects cannot be written to {self._path}: {problem.strerror}.")
 
 
 @contextlib.contextmanager
@@ -97,11 +121,16 @@ def _progress(label: str, unit: str) -> Iterator[Callable[[int], None]]:
     yield tell
 
 
-def _tell_reading(tally: Tally, posts: int) -> None:
+def _clock_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _tell_reading(tally: Tally, *, keeps: bool) -> None:
     if tally.rejected:
         reasons = ", ".join(f"{count} {reason}" for reason, count in tally.reasons.most_common())
-        _say(f"{tally.rejected:,} records refused ({reasons}); --rejects FILE keeps them.")
-    if not posts:
+        kept = "" if keeps else "; --rejects FILE keeps them"
+        _say(f"{tally.rejected:,} record{'s' * (tally.rejected > 1)} refused ({reasons}){kept}.")
+    if not tally.posts:
         _say("warning: the input holds no post.")
 
 
@@ -114,6 +143,7 @@ def replay(chosen: argparse.Namespace) -> int:
     if live and len(chosen.files) > 1:
         raise InputError("- reads a live stream: it cannot be merged with files, which must be sorted first.")
     in_force = settings.load(chosen.config)
+    _spare_inputs(chosen)
     alert_file = AlertFile(chosen.alerts) if chosen.alerts else None
     store = Store(chosen.store, write=True) if chosen.store else None
     rejects = _Rejects(chosen.rejects)
@@ -125,10 +155,12 @@ def replay(chosen: argparse.Namespace) -> int:
     tally, run = Tally(), Run()
     if chosen.metrics_port:
         metrics.serve(chosen.metrics_port, metrics.PipelineCollector(pipeline, tally, run.alerts))
-    out = Console(highlight=False, soft_wrap=False, emoji=False, markup=False)
+    out = _console()
     terminal = None if chosen.json else Terminal(out, chosen.show, chosen.language)
     try:
-        for alert in _play(chosen, pipeline, run, posts_of(_open(chosen), tally, rejects), live=live):
+        for alert in _play(
+            chosen, pipeline, run, posts_of(_open(chosen), tally, rejects, _clock_ms), live=live
+        ):
             if alert_file:
                 alert_file.write(alert)
             if store:
@@ -141,7 +173,7 @@ def replay(chosen: argparse.Namespace) -> int:
             alert_file.close()
         if store:
             store.close()
-    _tell_reading(tally, tally.posts)
+    _tell_reading(tally, keeps=chosen.rejects is not None)
     numbers = summary(run, pipeline, dict(tally.reasons), tally.events)
     _warn_late(numbers["posts"])
     if chosen.json:
@@ -198,7 +230,9 @@ def _print_summary(out: Console, numbers: dict[str, Any], run: Run, chosen: argp
         f"(weak evidence, nobody is woken). {numbers['open_coordination']} groups that say openly who they "
         "are, not alerted."
     )
-    shown = [data for data in run.cases.values() if data["severity"] != "notice"]
+    shown = [
+        data for data in run.cases.values() if data["severity"] != "notice" and data["status"] != "merged"
+    ]
     if shown:
         table = Table(box=None, pad_edge=False, show_edge=False)
         for column in ("severity", "score", "case", "from", "to", "accounts", "what was seen"):
@@ -211,7 +245,7 @@ def _print_summary(out: Console, numbers: dict[str, Any], run: Run, chosen: argp
                 data["window"]["start"][11:19],
                 data["window"]["end"][11:19],
                 f"{data['group']['accounts_total']:,}",
-                printable(data["summary"][chosen.language]),
+                printable(_short(data["summary"][chosen.language])),
             )
         out.print(table)
     if cases["notice"] and chosen.show != "notice":
@@ -220,15 +254,20 @@ def _print_summary(out: Console, numbers: dict[str, Any], run: Run, chosen: argp
         out.print(f"All alerts are in {chosen.alerts}.")
 
 
+def _short(sentence: str) -> str:
+    return sentence if len(sentence) <= 180 else f"{sentence[:179]}…"
+
+
 def convert(chosen: argparse.Namespace) -> int:
     """`vigie convert`."""
+    _spare_inputs(chosen)
     tally, rejects = Tally(), _Rejects(chosen.rejects)
     try:
         with _progress("converting", "posts") as tell:
             convert_to_lines(_told(posts_of(_open(chosen), tally, rejects), tell), sys.stdout.buffer)
     finally:
         rejects.close()
-    _tell_reading(tally, tally.posts)
+    _tell_reading(tally, keeps=chosen.rejects is not None)
     return 0
 
 
@@ -288,11 +327,11 @@ def _moment(text: str) -> int:
 
 
 def _print_answer(answer: dict[str, Any]) -> None:
-    out = Console(highlight=False, emoji=False, markup=False)
+    out = _console()
     out.print(f"{answer['kind']} {printable(answer['value'])} at {answer['at']}", style="bold")
     out.print(printable(answer["verdict"]))
     for name, value in answer["counted"].items():
-        out.print(f"  counted, {name}: {value}", style="dim")
+        out.print(f"  counted, {name}: {printable(str(value))}", style="dim")
     for scored in answer.get("automation", []):
         out.print(f"  automation score {scored['score']} ({scored['note']})")
         for part in scored["contributions"][:8]:
@@ -317,18 +356,19 @@ def _print_answer(answer: dict[str, Any]) -> None:
             out.print(f"  {mark:>8}  {rule['code']}: {numbers}")
             if rule["state"] != "met":
                 out.print(f"            needs {rule['needed']}", style="dim")
-        out.print(f"  posts {', '.join(finding['post_ids'][:6])} …", style="dim")
+        out.print(f"  posts {printable(', '.join(finding['post_ids'][:6]))} …", style="dim")
 
 
 def top(chosen: argparse.Namespace) -> int:
     """`vigie top`."""
+    _spare_inputs(chosen)
     tally, rejects = Tally(), _Rejects(chosen.rejects)
     try:
         with _progress("counting", "posts") as tell:
             ranked = ranking.rank(_told(posts_of(_open(chosen), tally, rejects), tell), chosen.kind)
     finally:
         rejects.close()
-    _tell_reading(tally, tally.posts)
+    _tell_reading(tally, keeps=chosen.rejects is not None)
     rows = ranked.rows(chosen.limit)
     if chosen.json:
         _print_json(rows)
@@ -349,7 +389,7 @@ def top(chosen: argparse.Namespace) -> int:
             f"{row['posts_per_account']:.2f}",
             bots,
         )
-    Console(highlight=False, emoji=False, markup=False).print(table)
+    _console().print(table)
     return 0
 
 

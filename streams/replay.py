@@ -15,8 +15,6 @@ from detectors.alerts import instant
 from detectors.events import Post
 from streams.embedded import Alert, Pipeline
 
-FUTURE_MS = 5 * 60_000
-"""How far a post may lie ahead of the reading clock: clocks differ, but not by more."""
 _LIVE_MS = 5 * 60_000
 _SILENCE_S = 1.0
 
@@ -30,7 +28,6 @@ class Run:
     """Published alerts by severity."""
     cases: dict[str, dict[str, Any]] = field(default_factory=dict)
     """The newest data of each case."""
-    future: int = 0
 
     def note(self, alert: Alert) -> None:
         """Count one alert."""
@@ -39,8 +36,8 @@ class Run:
         self.cases[data["case_id"]] = data | {"subject": alert["subject"]}
 
     def cases_by_severity(self) -> dict[str, int]:
-        """Cases by their newest severity."""
-        counted = Counter(data["severity"] for data in self.cases.values())
+        """Cases by their newest severity; merged ones count with the case that goes on."""
+        counted = Counter(data["severity"] for data in self.cases.values() if data["status"] != "merged")
         return {severity: counted[severity] for severity in ("critical", "warning", "notice")}
 
 
@@ -71,8 +68,7 @@ def play(
     source = _with_silence(batches) if live else iter(batches)
     seen = 0
     for posts in source:
-        kept = _without_future(posts, run)
-        for part in pace.parts(kept) if pace else [kept]:
+        for part in pace.parts(posts) if pace else [posts]:
             yield from _stamped(pipeline.feed(part), run)
             seen += len(part)
             if on_progress is not None:
@@ -90,16 +86,6 @@ def _stamped(alerts: Iterator[Alert], run: Run) -> Iterator[Alert]:
         alert["data"]["published_at"] = instant(time.time_ns() // 1_000_000)
         run.note(alert)
         yield alert
-
-
-def _without_future(posts: list[Post], run: Run) -> list[Post]:
-    """Drop posts dated after the clock: one of them would make every later post late."""
-    limit = time.time_ns() // 1_000_000 + FUTURE_MS
-    if not posts or max(post.time_ms for post in posts) <= limit:
-        return posts
-    kept = [post for post in posts if post.time_ms <= limit]
-    run.future += len(posts) - len(kept)
-    return kept
 
 
 class _Pace:
@@ -162,10 +148,10 @@ def summary(run: Run, pipeline: Pipeline, rejected: dict[str, int], events: int)
             "processed": processed,
             "late": buffer.late,
             "duplicate": buffer.duplicates,
-            "rejected": sum(rejected.values()) + run.future,
+            "rejected": sum(rejected.values()),
             "events": events,
         },
-        "rejected_by_reason": rejected | ({"future_time": run.future} if run.future else {}),
+        "rejected_by_reason": rejected,
         "event_time_until": _until(buffer.watermark_ms),
         "cases": run.cases_by_severity(),
         "alerts": {name: run.alerts[name] for name in ("critical", "warning", "notice")},

@@ -34,17 +34,20 @@ def load(path: str | Path | None = None, environment: Mapping[str, str] | None =
     tables: dict[str, dict[str, Any]] = {}
     if path is not None:
         tables = _read(Path(path))
+    read_from = f"in {path}" if path is not None else "in the environment"
     variables = os.environ if environment is None else environment
     for variable in sorted(variables):
         if not variable.startswith(PREFIX) or "__" not in variable:
             continue
         section, _, name = variable[len(PREFIX) :].lower().partition("__")
-        tables.setdefault(section, {})[name] = variables[variable]
+        table = tables.setdefault(section, {})
+        if isinstance(table, dict):  # else it is refused below
+            table[name] = variables[variable]
+            read_from = "in the environment" if path is None else f"in {path} or the environment"
     try:
         settings = msgspec.convert(tables, Settings, strict=False)
     except msgspec.ValidationError as problem:
-        where = f"in {path}" if path is not None else "in the environment"
-        raise InputError(f"The settings {where} are wrong: {problem}. See `vigie config show`.") from None
+        raise InputError(f"The settings {read_from} are wrong: {problem}. See `vigie config show`.") from None
     _check(settings)
     return settings
 

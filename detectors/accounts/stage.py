@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import numpy as np
@@ -14,7 +14,7 @@ from detectors.background import ScoreBackground
 from detectors.batches import SignalBatch
 from detectors.events import Post, milliseconds
 from detectors.findings import Member, account_key
-from detectors.text import fingerprint, names_its_source, read_entities
+from detectors.text import NO_FINGERPRINT, Fingerprint, fingerprint, names_its_source, read_entities
 
 HOUR_MS = 3_600_000
 NO_SCORE = -1
@@ -32,9 +32,10 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 class Account:
     """What the stream itself showed of one account."""
 
-    __slots__ = ("declared", "first_ms", "last_ms", "posts", "reposts", "score", "scored_ms")
+    __slots__ = ("declared", "first_ms", "key", "last_ms", "posts", "reposts", "score", "scored_ms")
 
-    def __init__(self, now_ms: int) -> None:
+    def __init__(self, key: str, now_ms: int) -> None:
+        self.key = key
         self.first_ms = now_ms
         self.last_ms = now_ms
         self.posts = 0
@@ -73,26 +74,21 @@ class Accounts:
 
     def take(self, tick_ms: int, posts: list[Post]) -> SignalBatch:
         """Make the signals of one tick. The posts must be in canonical order."""
-        keys = [account_key(post.platform, post.author_id) for post in posts]
-        accounts = [self._seen(key, post) for key, post in zip(keys, posts, strict=True)]
+        accounts = [self._seen(account_key(post.platform, post.author_id), post) for post in posts]
         self._score(posts, accounts)
         batch = SignalBatch(tick_ms, posts, bot_share=self.background.share())
-        for post, key, account in zip(posts, keys, accounts, strict=True):
-            entities = read_entities(post.text)
-            batch.fingerprints.append(fingerprint(entities, post.text))
-            tags = post.hashtags if post.hashtags is not None else entities.hashtags
-            targets = post.mentions if post.mentions is not None else entities.mentions
-            links = post.links if post.links is not None else entities.links
+        for post, account in zip(posts, accounts, strict=True):
+            print_, tags, targets, links = _read(post)
+            batch.fingerprints.append(print_)
             batch.members.append(
                 Member(
                     post.time_ms,
                     post.id,
-                    key,
+                    account.key,
                     account.score,
                     tuple(targets),
                     normalise_tags(tags) if tags else (),
                     bool(links),
-                    # A source is named with an @; most posts have none, and the search is not free.
                     "@" in post.text and names_its_source(post.text),
                     account.declared,
                 )
@@ -105,7 +101,7 @@ class Accounts:
         if account is None:
             account = self._once.pop(key, None)
             if account is None:
-                account = self._once[key] = Account(post.time_ms)
+                account = self._once[key] = Account(key, post.time_ms)
             else:
                 self._again[key] = account
         account.posts += 1
@@ -141,6 +137,22 @@ class Accounts:
             store = self._once or self._again
             del store[next(iter(store))]
             self.evicted += 1
+
+
+def _read(post: Post) -> tuple[Fingerprint, Sequence[str], Sequence[str], Sequence[str]]:
+    """Fingerprint, hashtags, mentions and links; what the network did not give is read from the text."""
+    tags, targets, links = post.hashtags, post.mentions, post.links
+    repost = post.kind == "repost"
+    if repost and tags is not None and targets is not None and links is not None:
+        return NO_FINGERPRINT, tags, targets, links
+    entities = read_entities(post.text)
+    return (
+        # The text of a repost is another post's, so only the others are told apart by it.
+        NO_FINGERPRINT if repost else fingerprint(entities, post.text),
+        entities.hashtags if tags is None else tags,
+        entities.mentions if targets is None else targets,
+        entities.links if links is None else links,
+    )
 
 
 def normalise_tags(tags: Iterable[str]) -> tuple[str, ...]:

@@ -248,12 +248,12 @@ class Hashtags:
             return None
         measures = self._measures(tag, minute)
         size = tag.accounts.count()
-        evidence = self._evidence(tag, size, measures, tick_ms)
+        finding = None
+        if now[0] >= self.settings.min_accounts:
+            finding = self._finding(tag, size, self._evidence(tag, size, measures, tick_ms), tick_ms)
         shares = {name: share.value for name, share in measures.items()}
         self.comparables.put(tag.name, size=size, now_ms=tick_ms, measures=shares)
-        if now[0] < self.settings.min_accounts:
-            return None
-        return self._finding(tag, size, evidence, tick_ms)
+        return finding
 
     def _size(self, tag: Tag, minute: int) -> tuple[int, int, int]:
         """Accounts and posts of the long window, posts of the short one."""

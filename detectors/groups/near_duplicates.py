@@ -51,6 +51,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterator
+from itertools import chain
 
 import msgspec
 import numpy as np
@@ -119,8 +120,8 @@ class NearDuplicates:
         self._unsettled: dict[str, TextCluster] = {}
         self._posts_by_minute: deque[list[int]] = deque()
         self._posts_in_window = 0
-        self._row_key = np.zeros(self.settings.index_rows, dtype=np.uint64)
-        self._row_time = np.zeros(self.settings.index_rows, dtype=np.int64)
+        self._row_key = [0] * self.settings.index_rows
+        self._row_time = [0] * self.settings.index_rows
         self._row_text: list[tuple[str, str] | None] = [None] * self.settings.index_rows
         self._bot_share: float | None = None
         self._next_row = 0
@@ -210,31 +211,35 @@ class NearDuplicates:
         self.candidates += met
         self.compared_posts += new
         single_limit = batch.tick_ms - self.settings.single_minutes * MINUTE_MS
-        cache: dict[str, set[str]] = {}
-        for position, other in zip(positions, others, strict=True):
-            if position >= new:
-                continue
-            self._verify(texts[position], keys[position], other, single_limit, cache, touched, ties)
+        pairs = [
+            (position, other, text[1])
+            for position, other in zip(positions, others, strict=True)
+            if position < new
+            and (text := self._row_text[other]) is not None
+            and _may_be_similar(texts[position][1], text[1], self.settings.similarity)
+        ]
+        values = sketches.similarities([(texts[position][1], folded) for position, _, folded in pairs])
+        for (position, other, _), similarity in zip(pairs, values, strict=True):
+            if similarity >= self.settings.similarity:
+                self._verify(texts[position], keys[position], other, similarity, single_limit, touched, ties)
 
     def _verify(
         self,
         text: tuple[str, str],
         key: int,
         other: int,
+        similarity: float,
         single_limit: int,
-        cache: dict[str, set[str]],
         touched: dict[str, TextCluster],
         ties: list[Tie],
     ) -> None:
+        """Unite the clusters of a new text and of one that it resembles, unless that is too old."""
         met = self._row_text[other]
-        other_key = int(self._row_key[other])
+        other_key = self._row_key[other]
         mine, theirs = self._entries.get(key), self._entries.get(other_key)
         if met is None or mine is None or theirs is None or mine is theirs:
             return
         if isinstance(theirs, Member) and self._row_time[other] < single_limit:
-            return
-        similarity = _similarity(text[1], met[1], self.settings.similarity, cache)
-        if similarity < self.settings.similarity:
             return
         self.verified += 1
         cluster = self._unite(
@@ -249,27 +254,28 @@ class NearDuplicates:
     ) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], list[tuple[tuple[str, str], int]]]:
         """Give each text a row of the index; texts of live clusters that are pushed out get a new row."""
         size = self.settings.index_rows
+        recent = now_ms - self.settings.single_minutes * MINUTE_MS
         rescued: list[tuple[tuple[str, str], int]] = []
         # The rows that rescued texts move to are taken from others in turn.
-        offset = 0
-        while offset < len(texts) + len(rescued):
-            row = (self._next_row + offset) % size
-            old_text, old_key = self._row_text[row], int(self._row_key[row])
-            if old_text is not None:
-                alive = isinstance(self._entries.get(old_key), TextCluster)
-                if alive and len(rescued) < len(texts) + _RESCUED:
-                    rescued.append((old_text, old_key))
-                elif alive or now_ms - self._row_time[row] < self.settings.single_minutes * MINUTE_MS:
-                    self.evicted += 1
-            offset += 1
-        everything = list(zip(texts, keys, strict=True)) + rescued
-        rows = (self._next_row + np.arange(len(everything), dtype=np.int64)) % size
-        self._next_row = int((self._next_row + len(everything)) % size)
-        self._row_time[rows] = now_ms
-        self._row_key[rows] = [key for _, key in everything]
-        for row, (text, _) in zip(rows.tolist(), everything, strict=True):
+        rows: list[int] = []
+        while len(rows) < len(texts) + len(rescued):
+            row = (self._next_row + len(rows)) % size
+            rows.append(row)
+            old_text, old_key = self._row_text[row], self._row_key[row]
+            if old_text is None:
+                continue
+            alive = isinstance(self._entries.get(old_key), TextCluster)
+            if alive and len(rescued) < len(texts) + _RESCUED:
+                rescued.append((old_text, old_key))
+            elif alive or self._row_time[row] > recent:
+                self.evicted += 1
+        for row, text in zip(rows, chain(texts, (text for text, _ in rescued)), strict=True):
             self._row_text[row] = text
-        return rows, rescued
+            self._row_time[row] = now_ms
+        for row, key in zip(rows, chain(keys, (key for _, key in rescued)), strict=True):
+            self._row_key[row] = key
+        self._next_row = (self._next_row + len(rows)) % size
+        return np.array(rows, dtype=np.int64), rescued
 
     # -- clusters ----------------------------------------------------------------------------------
 
@@ -413,7 +419,7 @@ class NearDuplicates:
             self._seen_by_minute[0][1].extend(alive)
 
     def _forget_clusters(self) -> None:
-        """Drop a quarter of what is held: clusters too small to report first, then those silent for longest."""
+        """Drop a quarter of what is held: too small clusters first, then those silent for longest."""
         clusters = {one.cluster_id: one for one in self._entries.values() if isinstance(one, TextCluster)}
         least = self.settings.min_accounts
         for cluster in sorted(
@@ -429,19 +435,12 @@ class NearDuplicates:
         size = self.settings.index_rows
         while self._oldest_row != self._next_row and self._row_time[self._oldest_row] < limit_ms:
             row = self._oldest_row
-            if not isinstance(self._entries.get(int(self._row_key[row])), TextCluster):
+            if not isinstance(self._entries.get(self._row_key[row]), TextCluster):
                 self._row_text[row] = None
             self._oldest_row = (row + 1) % size
 
 
-def _similarity(one: str, other: str, minimum: float, cache: dict[str, set[str]]) -> float:
-    """Exact Jaccard similarity of two folded texts; 0 where their lengths alone rule the minimum out."""
+def _may_be_similar(one: str, other: str, minimum: float) -> bool:
+    """Whether the lengths alone do not rule a similarity out."""
     # Repeated shingles make a text longer without making its set larger, hence the allowance.
-    if min(len(one), len(other)) < minimum * 0.8 * max(len(one), len(other)):
-        return 0.0
-    sets = []
-    for text in (one, other):
-        if text not in cache:
-            cache[text] = sketches.shingles(text)
-        sets.append(cache[text])
-    return sketches.jaccard(sets[0], sets[1])
+    return min(len(one), len(other)) >= minimum * 0.8 * max(len(one), len(other))

@@ -75,7 +75,7 @@ class Terminal:
         name = _name(alert["subject"], data) or (before[2] if before else alert["subject"])
         grown = before is not None and accounts >= 2 * before[1]
         worse = before is None or rank > before[0]
-        if data["status"] == "closed" or not (worse or grown):
+        if data["status"] in ("closed", "merged") or not (worse or grown):
             return
         self._told[data["case_id"]] = (rank, accounts, name)
         self._print(self._headline(alert, name))

@@ -26,6 +26,9 @@ _TABLE_FORMATS = ("io-archive", "ira-538")
 _MAPPING_ADVICE = "say with a mapping file which column is which field"
 _JSON_ADVICE = "each line must be one JSON text, as `jq -c` writes it; check also the format"
 
+FUTURE_MS = 5 * 60_000
+"""How far a post may lie ahead of the reading clock: clocks differ, but not by more."""
+
 FORMATS = (*_JSON_FORMATS, *_TABLE_FORMATS, "csv", "auto")
 """The names that `open_source` takes; `csv` needs a mapping, `auto` guesses."""
 
@@ -97,6 +100,7 @@ def posts_of(
     readers: Iterable[Reader],
     tally: Tally,
     on_rejected: Callable[[str, Rejected], None] | None = None,
+    clock: Callable[[], int] | None = None,
 ) -> Iterator[list[Post]]:
     """Give the posts of several archives, one after the other, and count what was read.
 
@@ -108,15 +112,32 @@ def posts_of(
         Counts posts, events and refused records.
     on_rejected : callable, optional
         Told of every refused record, with the name of its input.
+    clock : callable, optional
+        The present in milliseconds. Posts dated more than `FUTURE_MS` after it are refused: one of them
+        would make every later post of a live stream late.
     """
     for reader in readers:
         for batch in reader:
+            if clock is not None:
+                _refuse_future(batch, clock() + FUTURE_MS)
             tally.add(batch)
             if on_rejected is not None:
                 for refused in batch.rejected:
                     on_rejected(reader.name, refused)
             if batch.posts:
                 yield batch.posts
+
+
+def _refuse_future(batch: Batch, limit_ms: int) -> None:
+    if max((post.time_ms for post in batch.posts), default=0) <= limit_ms:
+        return
+    everything = list(zip(batch.lines, batch.posts, strict=True))
+    batch.lines = [line for line, post in everything if post.time_ms <= limit_ms]
+    batch.posts = [post for _, post in everything if post.time_ms <= limit_ms]
+    for line, post in everything:
+        if post.time_ms > limit_ms:
+            detail = f"created_at is {post.created_at.isoformat()}, after the clock of this computer"
+            batch.reject(line, "future_time", detail, posts.encode_post(post))
 
 
 def _read(content: Iterator[Block], format: str, table: TableMapping | None, name: str) -> Iterator[Batch]:

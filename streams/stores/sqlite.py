@@ -172,11 +172,11 @@ class Store:
     # -- reading -----------------------------------------------------------------------------------
 
     def counted(self, kind: str, value: str, first_ms: int, last_ms: int) -> tuple[int, int]:
-        """Posts of a subject between two times, and the most accounts seen in one tick of it."""
+        """Posts of a subject in the minutes between two times, and the most accounts seen in one tick of it."""
         row = self._db.execute(
             "SELECT coalesce(sum(posts), 0), coalesce(max(accounts), 0) FROM counts "
             "WHERE kind = ? AND value = ? AND minute BETWEEN ? AND ?",
-            (kind, value, first_ms // MINUTE_MS, last_ms // MINUTE_MS),
+            (kind, value, first_ms // MINUTE_MS, (last_ms - 1) // MINUTE_MS),
         ).fetchone()
         return int(row[0]), int(row[1])
 

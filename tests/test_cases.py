@@ -1,0 +1,351 @@
+"""Cases: what joins, what does not, when they speak, and that no finding is lost on the way."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from streams_of_posts import MINUTE, SECOND, SMALL, newsroom, planted, post, run, sentence
+
+from detectors.cases import Cases, CaseSettings, Judged
+from detectors.findings import Finding, Subject
+from detectors.severity import Assessment, Check, severity_of
+from streams.embedded import Pipeline
+
+TICK = 5 * SECOND
+
+
+def judged(name: str, accounts, at: int = 0, score: int = 30, *, is_open: bool = False, subjects=None, codes=("copies", "bots")):
+    """A finding about these accounts at this moment, with a score already given."""
+    members = tuple(sorted(accounts))
+    reasons = tuple(Check(code, "met", 10, "", {}) for code in codes)
+    return Judged(
+        Finding(
+            finding_id=name,
+            detector="near_duplicates",
+            subjects=subjects or (Subject("text", name),),
+            start_ms=at - 1000,
+            end_ms=at,
+            judged_ms=at,
+            accounts=members,
+            accounts_total=len(members),
+            posts=(),
+            posts_total=len(members),
+            template=None,
+            evidence={},
+            declared=0,
+        ),
+        Assessment(score, severity_of(score, len(codes), len(members)), reasons, is_open, reasons),
+    )
+
+
+def people(first: int, last: int) -> set[str]:
+    return {f"a{number}" for number in range(first, last)}
+
+
+def told(cases: Cases, ticks) -> list[tuple[int, str, str, int, list[str]]]:
+    """What is told tick by tick: (tick, case, status, revision, findings)."""
+    lines = []
+    for tick_ms, findings in ticks:
+        for revision in cases.take(findings, tick_ms):
+            names = [one.finding.finding_id for one in revision.new]
+            lines.append((tick_ms, revision.case.case_id, revision.status, revision.case.revision, names))
+    return lines
+
+
+def joined(one: Judged, *others: Judged) -> int:
+    """How many cases these findings make, one a tick."""
+    cases = Cases()
+    told(cases, [(TICK * n, [each]) for n, each in enumerate((one, *others), 1)])
+    return len(cases)
+
+
+# -- what joins -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("other", "wanted"),
+    [
+        (people(19, 30), 2),  # one account
+        (people(18, 30), 2),  # two accounts
+        (people(17, 20), 1),  # three accounts, and all of the second
+        (people(17, 23), 1),  # three of six
+        (people(17, 24), 2),  # three of seven
+        (people(10, 30), 1),  # ten of twenty
+        (people(11, 30) | {"z"}, 2),  # nine of twenty
+        (people(0, 2), 2),  # all of the second, which are too few
+        (people(20, 40), 2),
+    ],
+)
+def test_findings_join_by_an_overlap_that_chance_does_not_give(other, wanted):
+    assert joined(judged("f1", people(0, 20), 1), judged("f2", other, 2)) == wanted
+
+
+def test_a_crowd_that_contains_a_group_does_not_join_its_case():
+    assert joined(judged("f1", people(0, 5), 1), judged("f2", people(0, 400), 2)) == 2
+
+
+def test_a_hyperactive_account_does_not_glue_groups_together():
+    groups = [judged(f"f{n}", people(10 * n, 10 * n + 8) | {"busy"}, n) for n in range(30)]
+    assert joined(*groups) == 30
+
+
+def test_two_hyperactive_accounts_do_not_glue_small_groups_together():
+    groups = [judged(f"f{n}", people(10 * n, 10 * n + 2) | {"busy", "busier"}, n) for n in range(20)]
+    assert joined(*groups) == 20
+
+
+def test_a_finding_joins_the_case_with_which_it_shares_most():
+    cases = Cases()
+    first, second = judged("f1", people(0, 8), 1), judged("f2", people(8, 18), 1)
+    lines = told(cases, [(TICK, [first, second]), (20 * TICK, [judged("f3", people(4, 18), 2)])])
+    owner = next(case for _, case, _, _, names in lines if "f2" in names)
+    assert next(case for _, case, _, _, names in lines if "f3" in names) == owner
+
+
+def test_a_finding_that_changes_stays_in_its_case_whoever_it_is_about():
+    cases = Cases()
+    lines = told(cases, [(TICK, [judged("f1", people(0, 5), 1)]), (20 * TICK, [judged("f1", people(50, 60), 2)])])
+    assert len({case for _, case, *_ in lines}) == 1
+
+
+def test_open_coordination_and_what_is_not_worth_a_notice_make_no_case():
+    assert joined(judged("f1", people(0, 20), 1, 90, is_open=True), judged("f2", people(0, 20), 2, 19)) == 0
+
+
+def test_groups_that_push_one_hashtag_with_the_same_accounts_become_one_case():
+    tag = (Subject("hashtag", "lune"),)
+    cases = Cases()
+    lines = told(
+        cases,
+        [
+            (TICK, [judged("f1", people(0, 10), TICK, subjects=tag)]),
+            (2 * TICK, [judged("f2", people(20, 30), 2 * TICK, subjects=tag)]),
+            (40 * TICK, [judged("f2", people(4, 30), 40 * TICK, subjects=tag)]),
+        ],
+    )
+    assert len(cases) == 1
+    first = lines[0][1]
+    assert {case for tick, case, status, *_ in lines if status == "merged"} == {lines[1][1]}
+    assert [case for case in cases._open] == [first]
+
+
+# -- when they speak ------------------------------------------------------------------------------
+
+
+def test_the_first_finding_is_told_at_once():
+    assert told(Cases(), [(TICK, [judged("f1", people(0, 5), 1)])])[0][2:] == ("open", 1, ["f1"])
+
+
+def test_a_cool_down_delays_and_loses_nothing():
+    cases = Cases()
+    ticks = [(TICK * n, [judged(f"f{n}", people(0, 5), n)]) for n in range(1, 10)]
+    ticks += [(TICK * n, []) for n in range(10, 40)]
+    lines = told(cases, ticks)
+    assert [line[0] for line in lines] == [TICK, TICK + 60 * SECOND]
+    assert [name for line in lines for name in line[4]] == [f"f{n}" for n in range(1, 10)]
+
+
+def test_a_rise_in_severity_is_told_at_once():
+    cases = Cases()
+    lines = told(
+        cases,
+        [
+            (TICK, [judged("f1", people(0, 12), 1, 30)]),
+            (2 * TICK, [judged("f2", people(0, 12), 2, 39)]),
+            (3 * TICK, [judged("f3", people(0, 12), 3, 40)]),
+            (4 * TICK, [judged("f4", people(0, 12), 4, 74)]),
+            (5 * TICK, [judged("f5", people(0, 12), 5, 75)]),
+            (6 * TICK, [judged("f6", people(0, 12), 6, 100)]),
+        ],
+    )
+    assert [(line[0] // TICK, line[4]) for line in lines] == [(1, ["f1"]), (3, ["f2", "f3"]), (5, ["f4", "f5"])]
+    assert [revision.new[0].finding.finding_id for revision in cases.finish(7 * TICK)] == ["f6"]
+
+
+def test_a_newer_state_of_a_finding_replaces_the_one_that_waits():
+    cases = Cases()
+    ticks = [(TICK * n, [judged("f1", people(0, 4 + n), n)]) for n in range(1, 6)]
+    revisions = [revision for tick, some in ticks for revision in cases.take(some, tick)]
+    (last,) = cases.finish(6 * TICK)
+    assert len(revisions) == 1
+    assert [len(one.finding.accounts) for one in last.new] == [9]
+
+
+def test_the_score_of_a_case_does_not_fall():
+    cases = Cases()
+    told(cases, [(TICK, [judged("f1", people(0, 12), 1, 80)]), (2 * TICK, [judged("f1", people(0, 12), 2, 25)])])
+    (last,) = cases.finish(3 * TICK)
+    assert (last.case.score, last.case.severity) == (80, "critical")
+
+
+def test_a_case_closes_after_an_hour_of_silence_and_no_sooner():
+    cases = Cases()
+    told(cases, [(TICK, [judged("f1", people(0, 5), 2000)])])
+    assert cases.next_deadline_ms() == 60 * MINUTE + 2000
+    assert told(cases, [(60 * MINUTE, [])]) == []
+    ((_, _, status, revision, names),) = told(cases, [(60 * MINUTE + TICK, [])])
+    assert (status, revision, names) == ("closed", 2, [])
+    assert len(cases) == 0
+    assert cases.next_deadline_ms() is None
+
+
+def test_news_puts_the_closing_off():
+    cases = Cases()
+    told(cases, [(TICK, [judged("f1", people(0, 5), TICK)]), (50 * MINUTE, [judged("f2", people(0, 5), 50 * MINUTE)])])
+    assert told(cases, [(100 * MINUTE, [])]) == []
+    assert told(cases, [(110 * MINUTE, [])])[0][2] == "closed"
+
+
+def test_an_operation_that_comes_back_after_its_case_was_closed_is_another_case():
+    cases = Cases()
+    lines = told(
+        cases,
+        [
+            (TICK, [judged("f1", people(0, 5), TICK)]),
+            (70 * MINUTE, []),
+            (71 * MINUTE, [judged("f1", people(0, 5), 71 * MINUTE)]),
+        ],
+    )
+    assert [line[2] for line in lines] == ["open", "closed", "open"]
+    assert len({(case, revision) for _, case, _, revision, _ in lines}) == 3
+
+
+def test_accounts_that_a_finding_lost_are_forgotten_with_the_case():
+    cases = Cases()
+    lines = told(
+        cases,
+        [
+            (TICK, [judged("f1", people(0, 10), TICK)]),
+            (2 * TICK, [judged("f1", people(6, 20), 2 * TICK)]),
+            (30 * TICK, []),
+            (90 * MINUTE, []),
+            (91 * MINUTE, [judged("f2", people(0, 10), 91 * MINUTE)]),
+        ],
+    )
+    assert [line[2] for line in lines] == ["open", "updated", "closed", "open"]
+
+
+def test_beyond_the_limit_the_case_silent_for_longest_is_closed_with_all_it_had_to_tell():
+    cases = Cases(CaseSettings(max_cases=3))
+    ticks = [(TICK * n, [judged(f"f{n}", people(10 * n, 10 * n + 5), TICK * n)]) for n in range(1, 6)]
+    lines = told(cases, ticks)
+    assert len(cases) == 3
+    assert cases.evicted == 2
+    assert [line[2] for line in lines].count("closed") == 2
+    opened = [line[1] for line in lines if line[2] == "open"]
+    assert [line[1] for line in lines if line[2] == "closed"] == opened[:2]
+
+
+# -- whatever the order of events -----------------------------------------------------------------
+
+events = st.lists(
+    st.tuples(
+        st.integers(0, 8),  # ticks since the last event, times a growing step
+        st.integers(0, 9),  # finding
+        st.integers(0, 30),  # first account
+        st.integers(3, 15),  # how many
+        st.integers(15, 100),  # score
+        st.sampled_from((None, "lune", "mer")),
+    ),
+    min_size=1,
+    max_size=60,
+)
+
+
+@given(events, st.integers(1, 8), st.sampled_from((1, 40, 300)))
+@settings(max_examples=150, derandomize=True, deadline=None)
+def test_every_finding_is_told_in_full_and_revisions_count_up(history, max_cases, step):
+    cases = Cases(CaseSettings(max_cases=max_cases))
+    revisions, newest, tick = [], {}, TICK
+    statuses: dict[str, list[str]] = {}
+    for gap, name, first, count, score, tag in history:
+        tick += gap * step * TICK
+        subjects = (Subject("text", str(name)), *([Subject("hashtag", tag)] if tag else []))
+        one = judged(f"f{name}", people(first, first + count), tick, score, subjects=subjects)
+        if score >= 20:
+            newest[one.finding.finding_id] = one
+        for revision in cases.take([one], tick):
+            revisions.append((revision.case.case_id, revision.case.revision, revision.new))
+            statuses.setdefault(revision.case.case_id, []).append(revision.status)
+    for revision in cases.finish(tick):
+        revisions.append((revision.case.case_id, revision.case.revision, revision.new))
+        statuses.setdefault(revision.case.case_id, []).append(revision.status)
+    numbers: dict[str, list[int]] = {}
+    for case_id, number, _ in revisions:
+        numbers.setdefault(case_id, []).append(number)
+    for case_id, counted in numbers.items():
+        assert counted == list(range(1, len(counted) + 1)), case_id
+        assert not {"closed", "merged"} & set(statuses[case_id][:-1])
+    last_told = {one.finding.finding_id: one for _, _, new in revisions for one in new}
+    assert last_told == newest
+    assert len(cases) <= max_cases
+
+
+@given(events)
+@settings(max_examples=50, derandomize=True, deadline=None)
+def test_the_same_findings_give_the_same_ids(history):
+    def ids():
+        cases, tick, lines = Cases(), TICK, []
+        for gap, name, first, count, score, tag in history:
+            tick += gap * 40 * TICK
+            subjects = (Subject("hashtag", tag),) if tag else None
+            lines += told(cases, [(tick, [judged(f"f{name}", people(first, first + count), tick, score, subjects=subjects)])])
+        return lines
+
+    assert ids() == ids()
+
+
+# -- through the pipeline -------------------------------------------------------------------------
+
+
+def test_every_finding_worth_a_notice_is_in_an_alert_in_its_last_state():
+    last: dict[str, Judged] = {}
+
+    def remember(one: Judged) -> None:
+        if one.assessment.severity and not one.assessment.open:
+            last[one.finding.finding_id] = one
+
+    alerts = run(Pipeline(SMALL, on_judged=remember), planted(9).posts, [40])
+    shown = {found["finding_id"]: found for alert in alerts for found in alert["data"]["findings"]}
+    assert len(last) >= 2
+    assert set(shown) == set(last)
+    for name, one in last.items():
+        assert shown[name]["posts_total"] == one.finding.posts_total
+        assert shown[name]["accounts_total"] == one.finding.accounts_total
+    ids = [alert["id"] for alert in alerts]
+    assert len(ids) == len(set(ids))
+
+
+def test_newsrooms_that_copy_one_another_are_shown_as_open_and_not_alerted():
+    rng = random.Random(5)
+    posts = [post(f"t{n}", f"t{n}", n * SECOND, sentence(rng)) for n in range(60)]
+    wire = [sentence(rng, 100, 150) for _ in range(5)]
+    for declared, wanted in ((20, 0), (11, 1)):
+        copies = [
+            post(f"w{n}", f"w{n % 20}", 60_000 + n * SECOND, wire[n // 20], author=newsroom() if n % 20 < declared else None)
+            for n in range(100)
+        ]
+        pipeline = Pipeline(SMALL)
+        alerts = run(pipeline, posts + copies)
+        assert bool(alerts) == bool(wanted)
+        assert bool(pipeline.tallies.open_groups) != bool(wanted)
+
+
+def test_an_operation_that_comes_and_goes_never_uses_an_alert_id_twice():
+    rng = random.Random(6)
+    text = sentence(rng, 120, 150)
+    posts = [post(f"t{n}", f"t{n}", n * 30 * SECOND, sentence(rng)) for n in range(600)]
+    for wave, minute in enumerate((1, 55, 108, 165, 250)):
+        posts += [
+            post(f"w{wave}.{n}", f"w{wave}.{n}", minute * MINUTE + n * SECOND, f"@victim {text}") for n in range(3 + 4 * wave)
+        ]
+    alerts = run(Pipeline(SMALL), sorted(posts, key=lambda one: one.time_ms))
+    ids = [alert["id"] for alert in alerts]
+    assert len(ids) == len(set(ids))
+    assert Counter(alert["data"]["status"] for alert in alerts)["closed"] >= 1
+    accounts = {name for alert in alerts for found in alert["data"]["findings"] for name in found["accounts"]}
+    assert {f"w4.{n}" for n in range(19)} <= accounts
