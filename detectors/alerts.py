@@ -17,7 +17,8 @@ from detectors.severity import Check
 from detectors.wording import Both, not_proved, sentence, summary
 
 TYPE = "vigie.alert.v1"
-SCHEMA = "https://vigie.invalid/schemas/vigie.alert.v1.json"
+SCHEMA = "urn:vigie:schema:vigie.alert.v1"
+"""The `$id` of the JSON Schema, which ships as `streams/outputs/schemas/vigie.alert.v1.json`."""
 DETECTORS = ("near_duplicates", "hashtags")
 """Names of the detectors, as they stand in alerts."""
 TRAITS = ("bot_share",)

@@ -28,9 +28,9 @@ OPEN_SHARE = 0.6
 CROWD = 500
 """Accounts of a hashtag above which repeating and copying is what crowds do."""
 P_VALUE = 0.005
-"""Chance of a share at least this high among comparable hashtags, under which it gives points."""
+"""Chance among comparable hashtags under which a share gives points."""
 COHESION = 0.55
-"""Mean similarity of a cluster's posts from which they are copies of one text, not posts that share a phrase."""
+"""Mean similarity of a cluster from which its posts are copies of one text, not posts sharing a phrase."""
 AIMED_BITS = 80
 """Bits of a text (about ten words) that "thank you" and "happy birthday" do not reach."""
 _MIN_ACCOUNTS = 15

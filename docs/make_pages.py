@@ -1,4 +1,4 @@
-"""Writes the pages that are made from the code: one for each detector and signal, the metrics, and the picture.
+"""Writes the pages that are made from the code: detectors, signals, metrics, and the picture.
 
     python docs/make_pages.py [--check | --picture]
 

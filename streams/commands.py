@@ -33,6 +33,7 @@ from streams.sources.records import Rejected, Tally
 from streams.stores.sqlite import Store
 
 _LATE_WARNING = 0.01
+_SHOWN_FINDINGS = 3
 
 
 def _say(sentence: str) -> None:
@@ -338,7 +339,7 @@ def _print_answer(answer: dict[str, Any]) -> None:
             out.print(
                 f"    {part['feature']:28} {part['value']!s:>12}   {part['log_odds']:+.2f}", style="dim"
             )
-    for finding in answer["findings"]:
+    for finding in answer["findings"][:_SHOWN_FINDINGS]:
         out.print(
             f"\n{finding['detector']} {finding['finding_id']}, judged {finding['judged_at']}: score "
             f"{finding['score']} ({finding['severity'] or 'no alert'}); {finding['accounts']} accounts, "

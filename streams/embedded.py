@@ -163,6 +163,8 @@ class Pipeline:
             judged.append(one)
             if one.assessment.open and one.assessment.severity:
                 self.tallies.open_groups.add(finding.finding_id)
+            else:  # a group may cease to be open as others join it
+                self.tallies.open_groups.discard(finding.finding_id)
             if self._on_judged is not None:
                 self._on_judged(one)
         self.tallies.findings += len(findings)

@@ -99,6 +99,10 @@ def _link(store: Store, settings: Settings, value: str, at_ms: int, answer: Answ
 _KINDS = {"hashtag": _hashtag, "text": _text, "account": _account, "link": _link}
 
 
+_OWN = {"hashtag": "hashtags", "text": "near_duplicates"}
+"""The detector that judges a kind of subject."""
+
+
 def _automation(observed_ms: int, profile: Profile) -> Answer:
     row = np.array([automation.features(profile, observed_ms)])
     score = float(automation.score(row)[0])
@@ -125,11 +129,14 @@ def _recent(rows: list[JudgedRow], at_ms: int, minutes: int) -> list[JudgedRow]:
 
 
 def _conclude(answer: Answer, rows: list[JudgedRow], nothing: str) -> Answer:
-    answer["findings"] = [_finding(row) for row in rows[:20]]
+    # What was said of the subject itself comes before what merely carries it.
+    own = [row for row in rows if row.detector == _OWN.get(answer["kind"], row.detector)]
+    rest = sorted((row for row in rows if row not in own), key=lambda row: -row.score)
+    answer["findings"] = [_finding(row) for row in (*own, *rest)]
     if not rows:
         answer["verdict"] = nothing
         return answer
-    best = max(rows, key=lambda row: row.score)
+    best = max(own or rows, key=lambda row: row.score)
     if best.body["open"]:
         answer["verdict"] = "No alert: the accounts declare what they are; shown apart as open coordination."
     elif best.severity in ("warning", "critical"):

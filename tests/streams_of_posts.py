@@ -28,27 +28,32 @@ SECOND, MINUTE = 1000, 60_000
 SMALL = Settings(near_duplicates=NearDuplicateSettings(index_rows=1 << 12))
 """The default settings with a small index, which takes less time to make."""
 
-_FRENCH = """
-marché rivière boulangerie tracteur grenier soupe violon orage jardin clocher ruelle fontaine lanterne moulin pressoir
-charrette brouillard vendange cerise fougère sentier colline barrage péniche écluse horloge tambour fanfare guirlande
-bal parapluie chapeau manteau bottes couteau fourchette assiette casserole farine levain beurre confiture noisette
-châtaigne sanglier hérisson mésange hirondelle grenouille libellule fourmi abeille ruche miel cire bougie chandelle
-mange regarde traverse répare oublie raconte promet déteste adore prépare cherche retrouve emporte mélange découpe
-arrose balaie compte dessine murmure demain hier souvent jamais toujours presque vraiment doucement encore bientôt
-rouge bleu vert ancien nouveau petit grand lourd tiède sombre étrange joyeux tranquille pressé maladroit généreux
-voisin cousine facteur maire institutrice boucher pharmacienne gendarme plombier musicien berger pêcheur meunier
-avec sans contre derrière devant pendant selon malgré depuis chez notre votre leur cette aucune plusieurs quelques
-""".split()
-_ENGLISH = """
-market harbour bakery tractor attic soup violin thunder garden steeple alley fountain lantern windmill orchard wagon
-mist harvest cherry bracken footpath hillside barge lockkeeper clockmaker drummer parade ribbon umbrella bonnet coat
-boots ladle plate saucepan flour yeast butter marmalade hazelnut chestnut badger hedgehog sparrow swallow froglet
-dragonfly beetle honeycomb candle eats watches crosses mends forgets tells promises loathes adores prepares seeks
-recovers carries mingles slices waters sweeps counts sketches whispers tomorrow yesterday often never always almost
-truly gently again shortly crimson bluish greenish ancient newest little mighty heavy lukewarm gloomy strange merry
-quiet hurried clumsy generous neighbour cousin postman mayor teacher butcher chemist constable plumber musician shepherd
-angler miller with without against behind before during despite since among our your their every several few rather
-""".split()
+_FRENCH_WORDS = """
+marché rivière boulangerie tracteur grenier soupe violon orage jardin clocher ruelle fontaine lanterne
+moulin pressoir charrette brouillard vendange cerise fougère sentier colline barrage péniche écluse
+horloge tambour fanfare guirlande bal parapluie chapeau manteau bottes couteau fourchette assiette
+casserole farine levain beurre confiture noisette châtaigne sanglier hérisson mésange hirondelle
+grenouille libellule fourmi abeille ruche miel cire bougie chandelle mange regarde traverse répare
+oublie raconte promet déteste adore prépare cherche retrouve emporte mélange découpe arrose balaie
+compte dessine murmure demain hier souvent jamais toujours presque vraiment doucement encore bientôt
+rouge bleu vert ancien nouveau petit grand lourd tiède sombre étrange joyeux tranquille pressé maladroit
+généreux voisin cousine facteur maire institutrice boucher pharmacienne gendarme plombier musicien
+berger pêcheur meunier avec sans contre derrière devant pendant selon malgré depuis chez notre votre
+leur cette aucune plusieurs quelques
+"""
+_ENGLISH_WORDS = """
+market harbour bakery tractor attic soup violin thunder garden steeple alley fountain lantern windmill
+orchard wagon mist harvest cherry bracken footpath hillside barge lockkeeper clockmaker drummer parade
+ribbon umbrella bonnet coat boots ladle plate saucepan flour yeast butter marmalade hazelnut chestnut
+badger hedgehog sparrow swallow froglet dragonfly beetle honeycomb candle eats watches crosses mends
+forgets tells promises loathes adores prepares seeks recovers carries mingles slices waters sweeps
+counts sketches whispers tomorrow yesterday often never always almost truly gently again shortly crimson
+bluish greenish ancient newest little mighty heavy lukewarm gloomy strange merry quiet hurried clumsy
+generous neighbour cousin postman mayor teacher butcher chemist constable plumber musician shepherd
+angler miller with without against behind before during despite since among our your their every several
+few rather
+"""
+_FRENCH, _ENGLISH = (words.split() for words in (_FRENCH_WORDS, _ENGLISH_WORDS))
 
 
 def post(post_id: str, account: str, at_ms: int, text: str = "", **more: Any) -> Post:

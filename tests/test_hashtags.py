@@ -29,7 +29,11 @@ def judged(posts, **settings_):
 
 # -- exact counts against a slow reading of the definition -----------------------------------------
 
-SHORT_TEXTS = ["Le petit hérisson traverse la ruelle du moulin", "A quiet badger mends the lantern again", "Oui !"]
+SHORT_TEXTS = [
+    "Le petit hérisson traverse la ruelle du moulin",
+    "A quiet badger mends the lantern again",
+    "Oui !",
+]
 
 
 @st.composite
@@ -44,7 +48,16 @@ def small_streams(draw):
         text = draw(st.sampled_from(SHORT_TEXTS))
         if draw(st.integers(0, 2)) == 0:
             more = {"kind": "repost", "ref_id": str(draw(st.integers(0, 2))), "ref_author_id": "z"}
-        posts.append(post(f"{number:03}", f"a{account}", at, f"{text} {' '.join(tags)}", author=PROFILES[account % 3], **more))
+        posts.append(
+            post(
+                f"{number:03}",
+                f"a{account}",
+                at,
+                f"{text} {' '.join(tags)}",
+                author=PROFILES[account % 3],
+                **more,
+            )
+        )
         if at > 120 * MINUTE:
             break
     return posts
@@ -135,7 +148,9 @@ def test_the_slow_count_is_put_to_use():
     # The streams of the property above do give findings, with every kind of number in them.
     rng = random.Random(1)
     posts = [
-        post(f"{n:03}", f"a{n % 9}", n * 9 * SECOND, f"{rng.choice(SHORT_TEXTS)} #lune", author=PROFILES[n % 3])
+        post(
+            f"{n:03}", f"a{n % 9}", n * 9 * SECOND, f"{rng.choice(SHORT_TEXTS)} #lune", author=PROFILES[n % 3]
+        )
         for n in range(60)
     ]
     findings, _ = judged(posts, min_accounts=4, growth=1.0001)
@@ -219,7 +234,9 @@ def comparable_tags(count: int):
     """Tags of like size that only begin to repeat themselves, then the one in question."""
     posts = []
     for tag in range(count):
-        posts += [post(f"o{tag}.{n:02}", f"o{tag}.{n % 10}", tag * MINUTE + n, f"{n} #tag{tag}") for n in range(12)]
+        posts += [
+            post(f"o{tag}.{n:02}", f"o{tag}.{n % 10}", tag * MINUTE + n, f"{n} #tag{tag}") for n in range(12)
+        ]
     posts += [post(f"x{n:03}", f"x{n % 12}", 20 * MINUTE + n, f"{n} #lune") for n in range(36)]
     return posts
 
@@ -247,7 +264,9 @@ def test_the_binomial_tail_is_that_of_the_sum(successes, trials, probability):
         math.comb(trials, k) * probability**k * (1 - probability) ** (trials - k)
         for k in range(successes, trials + 1)
     )
-    assert binomial_tail(successes, trials, probability) == pytest.approx(min(1.0, exact), rel=1e-6, abs=1e-12)
+    assert binomial_tail(successes, trials, probability) == pytest.approx(
+        min(1.0, exact), rel=1e-6, abs=1e-12
+    )
 
 
 def test_no_scores_give_no_share():
@@ -288,7 +307,9 @@ def test_a_tag_of_twenty_thousand_accounts_is_judged_with_its_estimate():
     assert last.accounts_total == pytest.approx(seen, rel=0.05)
     assert len(last.accounts) <= 1024
     assert last.evidence["repeaters"] == pytest.approx((last.posts_total - seen) / seen, abs=0.05)
-    low, high = sorted(score for score in {member.score for batch in batches(posts[:3]) for member in batch.members})
+    low, high = sorted(
+        score for score in {member.score for batch in batches(posts[:3]) for member in batch.members}
+    )
     assert last.evidence["bot_share"] == pytest.approx((2 * high + low) / 3000, abs=0.06)
 
 
@@ -321,10 +342,18 @@ def test_invented_hashtags_are_forgotten_while_a_real_one_is_still_judged():
     for part in range(10):
         at = part * MINUTE
         flood = [
-            post(f"f{part}.{n}", f"f{n % 900}", at + n * 40, "", hashtags=[f"t{part}x{n}y{k}" for k in range(20)])
+            post(
+                f"f{part}.{n}",
+                f"f{n % 900}",
+                at + n * 40,
+                "",
+                hashtags=[f"t{part}x{n}y{k}" for k in range(20)],
+            )
             for n in range(1000)
         ]
-        real = [post(f"r{part}.{n}", f"r{part * 3 + n}", at + n * 20 * SECOND, f"{n} #lune") for n in range(3)]
+        real = [
+            post(f"r{part}.{n}", f"r{part * 3 + n}", at + n * 20 * SECOND, f"{n} #lune") for n in range(3)
+        ]
         for batch in batches(flood + real, accounts):
             findings += one.take(batch)
             most = max(most, len(one))

@@ -65,7 +65,9 @@ TEXT = "Le facteur oublie toujours sa lanterne derrière le vieux moulin de la c
     [(False, "end", 0.95), (True, "anywhere", 0.95), (False, "anywhere", 0.85)],
     ids=["cut at the end", "original and copies cut anywhere", "copies cut anywhere"],
 )
-def test_clusters_of_copies_that_differ_by_a_fifth_are_found(original_among_them, cut, least, record_property):
+def test_clusters_of_copies_that_differ_by_a_fifth_are_found(
+    original_among_them, cut, least, record_property
+):
     # Two copies cut at opposite ends share three fifths of a text at most, so the last one is harder.
     rng = random.Random(20170507)
     posts = background_posts(rng, 5000, 50 * MINUTE)
@@ -97,7 +99,10 @@ def test_clusters_of_copies_that_differ_by_a_fifth_are_found(original_among_them
 def test_candidates_of_a_post_never_exceed_twice_the_bands():
     rng = random.Random(5)
     # The worst stream: everything is a variant of one text.
-    posts = [post(str(n), f"a{n}", n * 20, rewritten(rng, sentence(random.Random(1), 150, 170))) for n in range(2000)]
+    posts = [
+        post(str(n), f"a{n}", n * 20, rewritten(rng, sentence(random.Random(1), 150, 170)))
+        for n in range(2000)
+    ]
     one = detector()
     for batch in batches(posts):
         before, compared = one.candidates, one.compared_posts
@@ -204,14 +209,19 @@ def test_one_account_that_repeats_itself_is_no_finding():
 
 def test_native_reposts_take_no_part():
     original = [post("0", "author", 0, TEXT)]
-    reposts = [post(f"r{n}", f"fan{n}", n, TEXT, kind="repost", ref_id="0", ref_author_id="author") for n in range(1, 40)]
+    reposts = [
+        post(f"r{n}", f"fan{n}", n, TEXT, kind="repost", ref_id="0", ref_author_id="author")
+        for n in range(1, 40)
+    ]
     one = detector()
     assert found(one, original + reposts) == ([], [])
     assert len(one) == 1
 
 
 def test_replies_and_quotes_with_the_same_text_do_take_part():
-    posts = [post(str(n), f"a{n}", n, TEXT, kind=kind) for n, kind in enumerate(("original", "reply", "quote"))]
+    posts = [
+        post(str(n), f"a{n}", n, TEXT, kind=kind) for n, kind in enumerate(("original", "reply", "quote"))
+    ]
     (finding,), _ = found(detector(), posts)
     assert finding.accounts_total == 3
 
@@ -266,7 +276,9 @@ def test_a_coincidence_that_chance_gives_in_such_a_stream_is_no_finding():
 
 def test_a_cluster_keeps_its_id_as_it_grows():
     rng = random.Random(4)
-    posts = [post(str(n), f"a{n}", n * 7 * SECOND, rewritten(rng, TEXT) if n % 3 else TEXT) for n in range(40)]
+    posts = [
+        post(str(n), f"a{n}", n * 7 * SECOND, rewritten(rng, TEXT) if n % 3 else TEXT) for n in range(40)
+    ]
     one = detector()
     states = [finding for batch in batches(posts) for finding in one.take(batch)[0]]
     assert len(states) >= 4
@@ -393,7 +405,12 @@ def attack(rng: random.Random):
         text = rng.choice(CHEAP_EDITS)(text) if number % 4 == 1 else text
         ending = rng.choice(("", " !!!", " \U0001f602", " va"))
         posts.append(
-            post(f"d{number}", f"troll{number}", rng.randrange(30 * MINUTE), f"@victim_{number % 2} {text}{ending}")
+            post(
+                f"d{number}",
+                f"troll{number}",
+                rng.randrange(30 * MINUTE),
+                f"@victim_{number % 2} {text}{ending}",
+            )
         )
     return posts
 
@@ -422,7 +439,11 @@ def test_twenty_posts_with_the_same_insult_among_twenty_thousand_are_one_finding
 
 def test_the_same_insult_among_twenty_thousand_posts_is_a_warning(busy_stream):
     alerts = run(Pipeline(SMALL), sorted(busy_stream, key=lambda one: one.time_ms))
-    about = [alert for alert in alerts if any(name.startswith("troll") for name in alert["data"]["group"]["accounts"])]
+    about = [
+        alert
+        for alert in alerts
+        if any(name.startswith("troll") for name in alert["data"]["group"]["accounts"])
+    ]
     assert {alert["data"]["case_id"] for alert in about} == {about[0]["data"]["case_id"]}
     last = about[-1]["data"]
     assert last["severity"] in ("warning", "critical")

@@ -9,15 +9,13 @@ import subprocess
 import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
 import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from detectors.events import Post
-from streams.embedded import Pipeline
 from streams_of_posts import (
     GRACE_MS,
     SMALL,
@@ -32,6 +30,9 @@ from streams_of_posts import (
     streams,
 )
 
+from detectors.events import Post
+from streams.embedded import Pipeline
+
 few = settings(max_examples=12, derandomize=True, deadline=None)
 seeds = st.integers(0, 2**32)
 
@@ -42,7 +43,7 @@ def edited(one: Post, text: str, seconds: int) -> Post:
 
 
 def inversions(posts: list[Post]) -> int:
-    return sum(a.time_ms > b.time_ms for a, b in zip(posts, posts[1:], strict=False))
+    return sum(a.time_ms > b.time_ms for a, b in pairwise(posts))
 
 
 @given(streams(), seeds)
@@ -178,7 +179,8 @@ import sys
 sys.path[:0] = [".", "tests"]
 import hashlib
 from streams_of_posts import alerts_of, planted
-print(hash("vigie") % 1000, hashlib.sha256(b"".join(alerts_of(planted(n).posts) for n in range(4))).hexdigest())
+alerts = b"".join(alerts_of(planted(n).posts) for n in range(4))
+print(hash("vigie") % 1000, hashlib.sha256(alerts).hexdigest())
 """
 
 

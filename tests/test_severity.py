@@ -28,12 +28,19 @@ TEXT = {
     "bot_share_reference": None,
     "scored_accounts": 0,
 }
-HASHTAG = {f"{name}{part}": None for name in ("repeaters", "copied", "co_reposted") for part in ("", "_reference", "_p")} | {
-    name: TEXT[name] for name in ("bot_share", "bot_share_low", "bot_share_high", "bot_share_reference", "scored_accounts")
+HASHTAG = {
+    f"{name}{part}": None
+    for name in ("repeaters", "copied", "co_reposted")
+    for part in ("", "_reference", "_p")
+} | {
+    name: TEXT[name]
+    for name in ("bot_share", "bot_share_low", "bot_share_high", "bot_share_reference", "scored_accounts")
 }
 
 
-def finding(detector: str, accounts: int = 40, declared: int = 0, total: int | None = None, **evidence) -> Finding:
+def finding(
+    detector: str, accounts: int = 40, declared: int = 0, total: int | None = None, **evidence
+) -> Finding:
     known = TEXT if detector == "near_duplicates" else HASHTAG
     assert set(evidence) <= set(known), "a measurement that the detector does not make"
     return Finding(
@@ -100,7 +107,8 @@ def test_a_chain_of_posts_that_share_a_phrase_is_not_copies(cohesion, met):
 
 
 @pytest.mark.parametrize(
-    ("bits", "wanted"), [(None, 0), (-50.0, 0), (19.9, 0), (20.0, 1), (39.9, 1), (40.0, 2), (200.0, 10), (1e6, 10)]
+    ("bits", "wanted"),
+    [(None, 0), (-50.0, 0), (19.9, 0), (20.0, 1), (39.9, 1), (40.0, 2), (200.0, 10), (1e6, 10)],
 )
 def test_improbable_texts_give_a_point_for_each_twenty_bits_and_ten_at_most(bits, wanted):
     assert points(text(coincidence_bits=bits), "improbable") == wanted
@@ -282,7 +290,9 @@ def test_a_score_is_the_sum_of_its_reasons_whatever_the_evidence(evidence, linke
     assert gained == sorted(gained, reverse=True)
     assert all(isinstance(number, int) and number > 0 for number in gained)
     assert all(reason in found.checks for reason in found.reasons)
-    assert not any(isinstance(v, float) and math.isnan(v) for check in found.checks for v in check.numbers.values())
+    assert not any(
+        isinstance(v, float) and math.isnan(v) for check in found.checks for v in check.numbers.values()
+    )
 
 
 def test_every_rule_says_what_it_needs():

@@ -144,7 +144,12 @@ def test_of_versions_edited_at_one_time_the_same_wins_in_either_order():
     assert newer(first, second).text == newer(second, first).text
 
 
-@given(st.lists(st.integers(0, 90_000), min_size=1, max_size=60), st.integers(0, 12), st.integers(1, 7), st.data())
+@given(
+    st.lists(st.integers(0, 90_000), min_size=1, max_size=60),
+    st.integers(0, 12),
+    st.integers(1, 7),
+    st.data(),
+)
 @settings(max_examples=60, derandomize=True, deadline=None)
 def test_every_post_is_held_once_or_counted_once(moments, grace_s, tick_s, data):
     posts = [post(str(index), "a", ms) for index, ms in enumerate(moments)]

@@ -43,7 +43,8 @@ _WORDS: dict[Language, dict[str, str]] = {
         "revision": "révision",
     },
 }
-_CONTROL = dict.fromkeys([*range(32), *range(127, 160), *range(8234, 8239), *range(8294, 8298)], "�")
+_DIRECTIONS = [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+_CONTROL = dict.fromkeys([*range(32), *range(127, 160), 0x2028, 0x2029, *_DIRECTIONS], "�")
 
 
 class Terminal:
@@ -62,22 +63,27 @@ class Terminal:
         self._console = console
         self._least = _ORDER[show]
         self._language: Language = language
-        self._told: dict[str, tuple[int, int, str]] = {}
+        self._told: dict[str, tuple[int, int]] = {}
+        self._names: dict[str, str] = {}
 
     def write(self, alert: dict[str, Any]) -> None:
         """Print a new or worsened case in full, one that has doubled in a line, nothing else."""
         data = alert["data"]
         rank = _ORDER[data["severity"]]
-        if rank < self._least:
-            return
+        # Also of what is hidden: a later revision that is shown may not say the text again.
+        name = _name(alert["subject"], data) or self._names.get(alert["subject"], alert["subject"])
+        self._names[alert["subject"]] = name
         accounts = data["group"]["accounts_total"]
         before = self._told.get(data["case_id"])
-        name = _name(alert["subject"], data) or (before[2] if before else alert["subject"])
         grown = before is not None and accounts >= 2 * before[1]
         worse = before is None or rank > before[0]
-        if data["status"] in ("closed", "merged") or not (worse or grown):
+        if data["status"] in ("closed", "merged"):
+            self._told.pop(data["case_id"], None)
+            self._names.pop(alert["subject"], None)
             return
-        self._told[data["case_id"]] = (rank, accounts, name)
+        if rank < self._least or not (worse or grown):
+            return
+        self._told[data["case_id"]] = (rank, accounts)
         self._print(self._headline(alert, name))
         if worse:
             self._print(self._body(data))
@@ -92,12 +98,12 @@ class Terminal:
         line.append(f" {data['severity'].upper()} ", style=_STYLES[data["severity"]])
         line.append(f" {words['score']} {data['score']}  ", style="bold")
         line.append(f"{words[data['status']]} {data['case_id'][:9]}, ", style="dim")
-        line.append(f"{words['revision']} {data['revision']}: ", style="dim")
+        colon = ": " if self._language == "en" else "\u00a0: "
+        line.append(f"{words['revision']} {data['revision']}{colon}", style="dim")
         line.append(printable(name))
         group = data["group"]
-        line.append(
-            f" · {group['accounts_total']:,} {words['accounts']}, {group['posts_total']:,} {words['posts']}"
-        )
+        accounts, posts = self._number(group["accounts_total"]), self._number(group["posts_total"])
+        line.append(f" · {accounts} {words['accounts']}, {posts} {words['posts']}")
         return line
 
     def _body(self, data: dict[str, Any]) -> Text:
@@ -111,7 +117,7 @@ class Terminal:
             self._row(body, words["what"], template, "italic")
         group = data["group"]
         names = ", ".join(group["accounts"][:8])
-        more = f" … ({group['accounts_total']:,})" if group["accounts_total"] > 8 else ""
+        more = f" … ({self._number(group['accounts_total'])})" if group["accounts_total"] > 8 else ""
         self._row(body, words["who"], names + more, "")
         ids = ", ".join(post["id"] for post in group["posts"][:6])
         start, end = data["window"]["start"][11:19], data["window"]["end"][11:19]
@@ -119,6 +125,9 @@ class Terminal:
         for sentence in data["not_proved"]:
             self._row(body, words["not"], sentence[language], "dim")
         return body
+
+    def _number(self, value: int) -> str:
+        return f"{value:,}" if self._language == "en" else f"{value:,}".replace(",", "\u202f")
 
     def _row(self, body: Text, label: str, content: str, style: str) -> None:
         body.append(f"  {label:>14}  " if label else "  ", style="dim")

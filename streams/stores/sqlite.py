@@ -61,7 +61,8 @@ class Store:
     Parameters
     ----------
     path : str or Path
-        The file. A new one is made for writing; for reading it must exist.
+        The file. For writing it is made, or what an earlier replay left in it replaced; for reading it
+        must exist.
     """
 
     def __init__(self, path: str | Path, *, write: bool) -> None:
@@ -73,18 +74,26 @@ class Store:
         try:
             self._db = sqlite3.connect(self._path, isolation_level=None)
             if write:
-                self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _SCHEMA)
-            self._check_format(write=write)
+                self._start_anew()
+            self._check_format()
         except sqlite3.Error as problem:
             raise InputError(f"{path} cannot be used as a store: {problem}.") from None
         self._counts: dict[tuple[str, str, int], list[int]] = {}
         self._profiles: dict[str, tuple[int, int, Profile]] = {}
 
-    def _check_format(self, *, write: bool) -> None:
+    def _start_anew(self) -> None:
+        """Make the tables. What an earlier replay stored goes: two runs mixed would explain neither."""
+        rows = self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        found = {row[0] for row in rows}
+        if found and "judged" not in found:
+            raise InputError(f"{self._path} is a database, but not a store of Vigie: choose another file.")
+        self._db.executescript("".join(f"DROP TABLE IF EXISTS {name};" for name in sorted(found)))
+        self._db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; {_SCHEMA}")
+        self._db.execute("INSERT INTO meta VALUES (?)", (FORMAT,))
+
+    def _check_format(self) -> None:
         row = self._db.execute("SELECT format FROM meta").fetchone()
-        if row is None and write:
-            self._db.execute("INSERT INTO meta VALUES (?)", (FORMAT,))
-        elif row is None or row[0] != FORMAT:
+        if row is None or row[0] != FORMAT:
             found = None if row is None else row[0]
             raise InputError(f"The store {self._path} has format {found}; this version reads {FORMAT}.")
 
@@ -172,7 +181,7 @@ class Store:
     # -- reading -----------------------------------------------------------------------------------
 
     def counted(self, kind: str, value: str, first_ms: int, last_ms: int) -> tuple[int, int]:
-        """Posts of a subject in the minutes between two times, and the most accounts seen in one tick of it."""
+        """Posts of a subject in the minutes between two times, and the most accounts in one tick of it."""
         row = self._db.execute(
             "SELECT coalesce(sum(posts), 0), coalesce(max(accounts), 0) FROM counts "
             "WHERE kind = ? AND value = ? AND minute BETWEEN ? AND ?",

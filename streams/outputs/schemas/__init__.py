@@ -1,0 +1,1 @@
+"""JSON Schemas of what Vigie publishes, one file a contract."""
