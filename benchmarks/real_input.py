@@ -4,8 +4,8 @@
 
 One hour of the operation is laid on one hour of organic posts (three organic files on each other, their time
 compressed), so that the operation is a tenth of the posts or less; it is thinned by account where it is more.
-Each mixed hour is a stream of its own: nothing is remembered from one to the next. All times are cut to the
-minute and all profile fields and languages are dropped, on both sides, since not all sources have them. Which
+Each mixed hour is a stream of its own: nothing is remembered from one to the next. All times are cut to
+the minute and all profile fields and languages are dropped, on both sides, since not all sources have them. Which
 hours are used, and how the organic files are shifted, is drawn with the seed. The labels are never shown to the
 pipeline.
 
@@ -336,8 +336,10 @@ def evaluate(folder: Path, per_window: int, seed: int) -> Iterator[tuple[str, Te
             score_texts(texts, mixed, run(mixed.posts))
             score_edited(texts, mixed, rng)
             yield f"{window}: texts", texts
-        for hour in rng.sample(with_tags, min(2 * per_window, len(with_tags))):
+        for hour in rng.sample(with_tags, min(4 * per_window, len(with_tags))):
             mixed = mix(organic, hour, rng)
+            if not has_pushed_tag(mixed.operation):
+                continue  # thinned to a tenth of the stream, the push is too small to count
             score_tags(tags, mixed, run(mixed.posts), with_organic=True)
             yield f"{window}: hashtags", tags
 

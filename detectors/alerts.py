@@ -136,6 +136,7 @@ def _finding(judged: Judged) -> dict[str, Any]:
         "accounts": [author_of(account) for account in finding.accounts[:_FINDING_ACCOUNTS]],
         "posts": [_post(member) for member in [*posts[:1], *posts[1:][-(_FINDING_POSTS - 1) :]]],
         "template": finding.template,
+        "targets": [{"value": name, "accounts": accounts} for name, accounts in finding.targets],
         "score": judged.assessment.score,
         "evidence": finding.evidence,
         "reasons": [_reason(reason) for reason in judged.assessment.reasons],

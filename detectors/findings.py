@@ -60,6 +60,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Evidence
     declared: int
     """How many of the accounts declare what they are."""
+    targets: tuple[tuple[str, int], ...] = ()
+    """Accounts that the posts name, with how many of the group name each; the most named first."""
     text_keys: tuple[int, ...] = ()
     """Keys of the exact folds of a group of copies, see `detectors.text.text_key`."""
 

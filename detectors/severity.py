@@ -27,10 +27,12 @@ OPEN_SHARE = 0.6
 """Share of accounts that declare what they are from which a group is open coordination, not an alert."""
 CROWD = 500
 """Accounts of a hashtag above which repeating and copying is what crowds do."""
-P_VALUE = 0.005
+P_VALUE = 0.01
 """Chance among comparable hashtags under which a share gives points."""
 COHESION = 0.55
 """Mean similarity of a cluster from which its posts are copies of one text, not posts sharing a phrase."""
+AIMED_ACCOUNTS = 5
+"""Accounts that must aim a text at one person, or each at several."""
 AIMED_BITS = 80
 """Bits of a text (about ten words) that "thank you" and "happy birthday" do not reach."""
 _MIN_ACCOUNTS = 15
@@ -161,11 +163,12 @@ def _aimed(finding: Finding) -> Check:
         "sourced_share": evidence["sourced_share"],
     }
     needed = (
-        f"copies alike all with all, of {AIMED_BITS} bits or more, sent to one account by 8 or to several "
-        "accounts by 5, and under a fifth of the copies with a link or a source that would explain it"
+        f"copies alike all with all, of {AIMED_BITS} bits or more, sent by {AIMED_ACCOUNTS} accounts or more "
+        "to one person, or each to several, and under a fifth of the copies with a link or a source that "
+        "would explain it"
     )
     met = (
-        (at_one >= 8 or at_several >= 5)
+        max(at_one, at_several) >= AIMED_ACCOUNTS
         and _number(evidence, "text_bits") >= AIMED_BITS
         and _number(evidence, "cohesion") >= COHESION
         and unexplained

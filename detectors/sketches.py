@@ -227,12 +227,13 @@ class BandTable:
         slot = (band_hashes(signature) >> self._shift).astype(np.int64)
         digest = digests(signature)
         before = self._slots[self._bands, slot]
-        self._slots[self._bands, slot] = (row + 1)[:, None].astype(np.int32)
+        mine = (row + 1)[:, None].astype(np.int32)
+        self._slots[self._bands, slot] = mine
         self._digests[row] = digest
         after = self._slots[self._bands, slot]
-        found = np.concatenate((before, after), axis=1).astype(np.int64) - 1
-        position, column = np.nonzero((found >= 0) & (found != row[:, None]))
-        pairs = _distinct(position * self.rows + found[position, column])
+        found = np.concatenate((before, after), axis=1)
+        position, column = np.nonzero((found > 0) & (found != mine))
+        pairs = _distinct(position * self.rows + (found[position, column].astype(np.int64) - 1))
         position, other = pairs // self.rows, pairs % self.rows
         equal = np.count_nonzero(digest[position] == self._digests[other], axis=1)
         close = estimate(equal) >= minimum

@@ -23,14 +23,17 @@ _SPACED = {slot: f" {slot} " for slot in (MENTION, LINK, NUMBER)}
 MIN_FOLDED = 24
 """Folded characters from which a text is judged by its words alone; shorter ones also by tags and names."""
 
-# The first character stands in one set, so that the engine skips to the places where a token can begin.
+# The first character stands in one set, so that the engine skips to the places where a token can begin. The
+# links come first, since their next character is plain: most places with an h or a w end there.
 _TOKEN = re.compile(
     r"[hw@＠#＃0-9]"
-    r"(?:(?P<link>(?<=h)ttps?://\S+|(?<=w)(?<!\ww)ww\.\S+)"
-    r"|(?P<mention>(?<=[@＠])(?<![\w@#&/].)\w{1,64}(?:@[\w-]+(?:\.[\w-]+)+)?)"
-    r"|(?P<tag>(?<=[#＃])(?<![\w&].)\w+)"
-    r"|(?P<number>(?<=[0-9])(?<!\w.)(?:[0-9.,:/]*[0-9])?(?!\w)))"
+    r"(?:ttps?://(?:(?<=http://)|(?<=https://))\S+|ww\.(?<=www\.)(?<!\wwww\.)\S+"  # link
+    r"|(?<=[@＠])(?<![\w@#&/].)\w{1,64}(?:@[\w-]+(?:\.[\w-]+)+)?"  # mention
+    r"|(?<=[#＃])(?<![\w&].)\w+"  # tag
+    r"|(?<=[0-9])(?<!\w.)(?:[0-9.,:/]*[0-9])?(?!\w))"  # number
 )
+_KINDS = {"h": "link", "w": "link", "@": "mention", "＠": "mention", "#": "tag", "＃": "tag"}
+"""Kind of a token by its first character; all others are numbers."""
 _TRAILING = ".,;:!?…)]}»”\"'"
 _SOURCE = re.compile(r"(?:^|\W)(?:via|par|source|h/t|rt|mt|lu sur|read on)\s*:?\s*[@＠]\w", re.IGNORECASE)
 _HAND_REPOST = re.compile(r"^(?:rt|mt) ?\x01 ?")
@@ -167,7 +170,7 @@ def read_entities(text: str) -> Entities:
 
     def slot(match: re.Match[str]) -> str:
         found = match.group()
-        kind = match.lastgroup
+        kind = _KINDS.get(found[0], "number")
         if kind == "mention":
             mentions.append(found[1:])
             return _SPACED[MENTION]
@@ -240,12 +243,13 @@ def template(text: str, *, targets_vary: bool) -> str:
     """
 
     def show(match: re.Match[str]) -> str:
-        kind = match.lastgroup
+        found = match.group()
+        kind = _KINDS.get(found[0], "number")
         if kind == "mention":
-            return "{@target}" if targets_vary else match.group()
+            return "{@target}" if targets_vary else found
         if kind == "link":
             return "{link}"
-        return "{number}" if kind == "number" else match.group()
+        return "{number}" if kind == "number" else found
 
     return " ".join(_TOKEN.sub(show, text).split())
 

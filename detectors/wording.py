@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from detectors.cases import Case
 from detectors.findings import Evidence, Finding
-from detectors.severity import Check
+from detectors.severity import AIMED_ACCOUNTS, Check
 
 Both = tuple[str, str]
 """The same sentence in English and in French."""
@@ -61,11 +61,12 @@ def _copies(numbers: Evidence) -> Both:
 
 
 def _improbable(numbers: Evidence) -> Both:
-    # The estimate is rough: no figure beyond one in a billion, which would only look precise.
-    rare = ("a billion", "un milliard") if (numbers["bits"] or 0) >= 30 else ("a million", "un million")
+    # No figure: the estimate takes words for half as telling as independent ones, which is rough, and a
+    # "one in a billion" would be quoted.
     return (
-        f"by a rough estimate chance alone would give this less than once in {rare[0]}",
-        f"d'après une estimation grossière, le hasard seul le donnerait moins d'une fois sur {rare[1]}",
+        "people writing on their own would hardly hit on it (a rough estimate from word frequencies)",
+        "des gens écrivant chacun de leur côté ne tomberaient guère dessus (estimation grossière d'après la "
+        "fréquence des mots)",
     )
 
 
@@ -81,7 +82,7 @@ def _repetition(numbers: Evidence) -> Both:
 
 def _aimed(numbers: Evidence) -> Both:
     at_one, at_several = numbers["at_one"] or 0, numbers["at_several"] or 0
-    if at_one >= 8:
+    if at_one >= AIMED_ACCOUNTS:
         return (
             f"{_count(at_one)} accounts address it to the same account",
             f"{_count_fr(at_one)} comptes l'adressent au même compte",

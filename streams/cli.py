@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import sqlite3
 import sys
 from collections.abc import Callable
 from typing import NoReturn, TypeAlias
@@ -210,6 +211,9 @@ def main(arguments: list[str] | None = None) -> int:
     except InputError as problem:
         # It may quote the input, which is not to be trusted with the terminal.
         print(f"vigie: {printable(str(problem))}", file=sys.stderr)
+        return 2
+    except sqlite3.Error as problem:
+        print(f"vigie: the store cannot be used: {problem}.", file=sys.stderr)
         return 2
     except BrokenPipeError:
         # The reader of our output has left: nothing more to say, and nothing for the interpreter to flush.

@@ -92,10 +92,11 @@ class _Rejects:
     def close(self) -> None:
         if self._file is None:
             return
+        failed = sys.exception()  # what ended the command already is the sentence to tell
         try:
             self._file.close()
         except OSError as problem:
-            if sys.exception() is None:  # what ended the command already is the sentence to tell
+            if failed is None:
                 raise self._unwritable(problem) from None
 
     def _unwritable(self, problem: OSError) -> InputError:
@@ -309,7 +310,7 @@ def explain(chosen: argparse.Namespace) -> int:
     """`vigie explain`."""
     in_force = settings.load(chosen.config)
     store = Store(chosen.store, write=False)
-    at_ms = _moment(chosen.at) if chosen.at else store.last_ms()
+    at_ms = store.last_ms() if chosen.at is None else _moment(chosen.at)
     if at_ms is None:
         raise InputError(f"The store {chosen.store} is empty: nothing was counted.")
     answer = explaining.explain(store, in_force, chosen.kind, chosen.value, at_ms)
@@ -334,7 +335,8 @@ def _print_answer(answer: dict[str, Any]) -> None:
     for name, value in answer["counted"].items():
         out.print(f"  counted, {name}: {printable(str(value))}", style="dim")
     for scored in answer.get("automation", []):
-        out.print(f"  automation score {scored['score']} ({scored['note']})")
+        score = "not enough data" if scored["score"] is None else scored["score"]
+        out.print(f"  automation score of {printable(scored['id'])}: {score} ({scored['note']})")
         for part in scored["contributions"][:8]:
             out.print(
                 f"    {part['feature']:28} {part['value']!s:>12}   {part['log_odds']:+.2f}", style="dim"

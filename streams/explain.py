@@ -77,8 +77,15 @@ def _account(store: Store, settings: Settings, value: str, at_ms: int, answer: A
         answer["verdict"] = f"Nothing was counted: no post by an account with the id or handle {value!r}."
         return answer
     posts = sum(store.counted("account", key, 0, at_ms)[0] for key in keys)
-    answer["counted"] = {"posts": posts, "ids": [author_of(key) for key in keys]}
-    answer["automation"] = [_automation(observed, profile) for _, observed, _, profile in known]
+    reposts = sum(store.counted("reposts", key, 0, at_ms)[0] for key in keys)
+    hours = sum(store.hours_seen(key, at_ms) for key in keys)
+    answer["counted"] = {
+        "posts": posts,
+        "posts_per_hour": round(posts / hours, 2) if hours else None,
+        "repost_share": round(reposts / posts, 4) if posts else None,
+        "ids": [author_of(key) for key in keys],
+    }
+    answer["automation"] = [_automation(key, observed, profile) for key, observed, _, profile in known]
     findings = [finding for key in keys for finding in store.findings_of_account(key)]
     rows = store.findings(findings, at_ms)
     return _conclude(
@@ -103,7 +110,7 @@ _OWN = {"hashtag": "hashtags", "text": "near_duplicates"}
 """The detector that judges a kind of subject."""
 
 
-def _automation(observed_ms: int, profile: Profile) -> Answer:
+def _automation(account: str, observed_ms: int, profile: Profile) -> Answer:
     row = np.array([automation.features(profile, observed_ms)])
     score = float(automation.score(row)[0])
     parts = [
@@ -113,6 +120,7 @@ def _automation(observed_ms: int, profile: Profile) -> Answer:
     ]
     return {
         "score": None if np.isnan(score) else round(score, 3),
+        "id": author_of(account),
         "handle": profile.handle,
         "contributions": parts,
         "note": "A weak sign of the profile's numbers; it proves nothing about this account.",

@@ -13,15 +13,15 @@ from typing import Any
 import jsonschema
 import orjson
 import pytest
+from short_night import posts as night_posts
+from short_night import told
+from streams_of_posts import SMALL, planted, post, robot, run, sentence
 
 from detectors import alerts as alerting
 from detectors.cases import Judged
 from detectors.severity import NOTICE
-from short_night import posts as night_posts
-from short_night import told
 from streams.embedded import Pipeline
 from streams.replay import Run, play
-from streams_of_posts import SMALL, planted, post, robot, run, sentence
 
 SCHEMA = orjson.loads((files("streams.outputs.schemas") / "vigie.alert.v1.json").read_bytes())
 FORMATS = jsonschema.FormatChecker()

@@ -72,14 +72,12 @@ class CoReposts:
             # Taken out and put back, so that the oldest stand first.
             sharers = self._sharers.pop(key, None) or {}
             self._sharers[key] = sharers
-            if member.account in sharers or len(sharers) >= self.settings.viral_accounts:
+            account, now_ms = member.account, post.time_ms
+            if account in sharers or len(sharers) >= self.settings.viral_accounts:
                 continue
-            ties += [
-                Tie(other, member.account, post.time_ms)
-                for other, time_ms in sharers.items()
-                if post.time_ms - time_ms <= window
-            ]
-            sharers[member.account] = post.time_ms
+            first_ms = now_ms - window
+            ties += [Tie(other, account, now_ms) for other, at_ms in sharers.items() if at_ms >= first_ms]
+            sharers[account] = now_ms
         self._forget(batch.tick_ms - window)
         return ties
 

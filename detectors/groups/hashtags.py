@@ -58,10 +58,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from detectors.background import ENOUGH, Comparables, binomial_tail, expected_share
+from detectors.background import ENOUGH, binomial_tail, expected_share
 from detectors.batches import SignalBatch
 from detectors.distinct import SlidingDistinct
 from detectors.findings import Evidence, Finding, Member, Subject, stable_id
+from detectors.groups.comparables import Comparables
 from detectors.text import text_key
 
 MINUTE_MS = 60_000
@@ -184,7 +185,9 @@ class Hashtags:
     def __init__(self, settings: HashtagSettings | None = None) -> None:
         self.settings = settings or HashtagSettings()
         self.evicted = 0
-        self.comparables = Comparables(window_ms=60 * MINUTE_MS, size_factor=4, max_subjects=20_000)
+        self.comparables = Comparables(
+            tuple(_LEAST), window_ms=60 * MINUTE_MS, size_factor=4, max_subjects=20_000
+        )
         self._tags: dict[str, Tag] = {}
         self._singles: dict[str, tuple[int, _Use]] = {}
 
@@ -304,8 +307,9 @@ class Hashtags:
         minute = (tick_ms - 1) // MINUTE_MS
         window = self.settings.window_minutes
         evidence: Evidence = {}
+        medians = self.comparables.medians(tag.name, size=size, now_ms=tick_ms)
         for name, share in measures.items():
-            reference, comparable = self.comparables.median(tag.name, size=size, now_ms=tick_ms, measure=name)
+            reference, comparable = medians[name]
             enough = comparable >= ENOUGH and share.of > 0
             evidence[name] = share.value
             evidence[f"{name}_reference"] = reference if enough else None

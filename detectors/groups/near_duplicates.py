@@ -66,6 +66,7 @@ from detectors.text import template
 MINUTE_MS = 60_000
 _EVIDENCE_POSTS = 50
 _EVIDENCE_KEYS = 200
+_EVIDENCE_TARGETS = 20
 _RESCUED = 16
 """Texts of live clusters moved for one batch, beside as many as it brings; so a text costs little."""
 
@@ -357,6 +358,7 @@ class NearDuplicates:
             template=template(cluster.text, targets_vary=len(aims) > 1),
             evidence=evidence,
             declared=len(declared),
+            targets=_most_named(aims),
             text_keys=tuple(sorted(cluster.keys)[:_EVIDENCE_KEYS]),
         )
 
@@ -444,3 +446,9 @@ def _may_be_similar(one: str, other: str, minimum: float) -> bool:
     """Whether the lengths alone do not rule a similarity out."""
     # Repeated shingles make a text longer without making its set larger, hence the allowance.
     return min(len(one), len(other)) >= minimum * 0.8 * max(len(one), len(other))
+
+
+def _most_named(aims: dict[str, set[str]]) -> tuple[tuple[str, int], ...]:
+    """The accounts that a cluster names, with how many accounts name each, the most named first."""
+    counted = [(name, len(accounts)) for name, accounts in aims.items()]
+    return tuple(sorted(counted, key=lambda one: (-one[1], one[0]))[:_EVIDENCE_TARGETS])

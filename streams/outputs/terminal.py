@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 Language = Literal["en", "fr"]
+_Row = tuple[str, str, str]
+"""Label, content, style."""
 
 _STYLES = {"notice": "cyan", "warning": "bold yellow", "critical": "bold white on red"}
 _ORDER = {"notice": 0, "warning": 1, "critical": 2}
@@ -20,6 +24,7 @@ _WORDS: dict[Language, dict[str, str]] = {
         "why": "why",
         "what": "text",
         "posts": "posts",
+        "targets": "aimed at",
         "not": "does not prove",
         "accounts": "accounts",
         "since": "since",
@@ -35,6 +40,7 @@ _WORDS: dict[Language, dict[str, str]] = {
         "why": "pourquoi",
         "what": "texte",
         "posts": "messages",
+        "targets": "vise",
         "not": "ne prouve pas",
         "accounts": "comptes",
         "since": "depuis",
@@ -86,11 +92,25 @@ class Terminal:
         self._told[data["case_id"]] = (rank, accounts)
         self._print(self._headline(alert, name))
         if worse:
-            self._print(self._body(data))
+            self._print_rows(self._body(data))
 
     def _print(self, text: Text) -> None:
         # Only a terminal has an edge to wrap at; in a file, one line stays one line.
         self._console.print(text, soft_wrap=not self._console.is_terminal)
+
+    def _print_rows(self, rows: Iterator[_Row]) -> None:
+        if not self._console.is_terminal:
+            for label, content, style in rows:
+                self._print(Text(f"  {label:>14}  " if label else "  ").append(printable(content), style))
+            self._console.print()
+            return
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(justify="right", style="dim", min_width=14)
+        grid.add_column(overflow="fold")
+        for label, content, style in rows:
+            grid.add_row(label, Text(printable(content), style))
+        self._console.print(grid)
+        self._console.print()
 
     def _headline(self, alert: dict[str, Any], name: str) -> Text:
         data, words = alert["data"], _WORDS[self._language]
@@ -106,32 +126,29 @@ class Terminal:
         line.append(f" · {accounts} {words['accounts']}, {posts} {words['posts']}")
         return line
 
-    def _body(self, data: dict[str, Any]) -> Text:
+    def _body(self, data: dict[str, Any]) -> Iterator[_Row]:
         words, language = _WORDS[self._language], self._language
-        body = Text()
-        self._row(body, "", data["summary"][language], "bold")
+        yield "", data["summary"][language], "bold"
         for reason in data["reasons"]:
-            self._row(body, words["why"], f"+{reason['points']}  {reason[language]}", "")
-        templates = [finding["template"] for finding in data["findings"] if finding["template"]]
-        for template in templates[:3]:
-            self._row(body, words["what"], template, "italic")
+            yield words["why"], f"+{reason['points']}  {reason[language]}", ""
+        for finding in [finding for finding in data["findings"] if finding["template"]][:3]:
+            yield words["what"], finding["template"], "italic"
+            if finding["targets"]:
+                yield words["targets"], ", ".join(self._target(one) for one in finding["targets"][:5]), ""
         group = data["group"]
-        names = ", ".join(group["accounts"][:8])
         more = f" … ({self._number(group['accounts_total'])})" if group["accounts_total"] > 8 else ""
-        self._row(body, words["who"], names + more, "")
+        yield words["who"], ", ".join(group["accounts"][:8]) + more, ""
         ids = ", ".join(post["id"] for post in group["posts"][:6])
         start, end = data["window"]["start"][11:19], data["window"]["end"][11:19]
-        self._row(body, words["posts"], f"{ids} …  ({start} – {end} UTC)", "")
+        yield words["posts"], f"{ids} …  ({start} – {end} UTC)", ""
         for sentence in data["not_proved"]:
-            self._row(body, words["not"], sentence[language], "dim")
-        return body
+            yield words["not"], sentence[language], "dim"
+
+    def _target(self, target: dict[str, Any]) -> str:
+        return f"{target['value']} ({self._number(target['accounts'])})"
 
     def _number(self, value: int) -> str:
         return f"{value:,}" if self._language == "en" else f"{value:,}".replace(",", "\u202f")
-
-    def _row(self, body: Text, label: str, content: str, style: str) -> None:
-        body.append(f"  {label:>14}  " if label else "  ", style="dim")
-        body.append(printable(content) + "\n", style=style)
 
 
 def _name(subject: str, data: dict[str, Any]) -> str | None:

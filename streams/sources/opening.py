@@ -97,7 +97,11 @@ def _open(path: str | Path, name: str) -> BinaryIO:
     if str(path) == "-":
         if sys.stdin is None:
             raise InputError("standard input is closed: name a file, or send the posts through a pipe")
-        return sys.stdin.buffer
+        try:
+            # A file of our own: a thread that waits in `sys.stdin` would abort the interpreter at its end.
+            return open(sys.stdin.fileno(), "rb", closefd=False)
+        except (OSError, ValueError):
+            return sys.stdin.buffer
     try:
         return Path(path).open("rb")
     except FileNotFoundError:

@@ -107,7 +107,9 @@ class Store:
         for post, member, print_ in zip(batch.posts, batch.members, batch.fingerprints, strict=True):
             subjects = [("hashtag", name) for name in member.hashtags]
             subjects.append(("account", member.account))
-            if print_.key and post.kind != "repost":
+            if post.kind == "repost":
+                subjects.append(("reposts", member.account))
+            elif print_.key:
                 subjects.append(("text", f"{print_.key:016x}"))
             for subject in subjects:
                 posts[subject] += 1
@@ -188,6 +190,15 @@ class Store:
             (kind, value, first_ms // MINUTE_MS, (last_ms - 1) // MINUTE_MS),
         ).fetchone()
         return int(row[0]), int(row[1])
+
+    def hours_seen(self, account: str, last_ms: int) -> float:
+        """Hours between the first and the last minute with a post of an account, one minute at least."""
+        row = self._db.execute(
+            "SELECT min(minute), max(minute) FROM counts "
+            "WHERE kind = 'account' AND value = ? AND minute <= ?",
+            (account, last_ms // MINUTE_MS),
+        ).fetchone()
+        return 0.0 if row[0] is None else (row[1] - row[0] + 1) / 60
 
     def last_ms(self) -> int | None:
         """The last minute with a post, as milliseconds; None in an empty store."""

@@ -1,0 +1,95 @@
+"""The same measurements of other subjects, to compare one subject with: medians over many at once."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.background import ENOUGH
+
+Medians = dict[str, tuple[float | None, int]]
+"""For each measure its median over comparable subjects (None where there are none) and their number."""
+
+
+class Comparables:
+    """The newest measurements of each subject, in columns.
+
+    A subject is comparable to another if their sizes are within a factor of ``size_factor`` and it was judged
+    within ``window_ms``. Where fewer than five of those have a measure, all sizes are taken: that is better
+    than nothing.
+
+    Parameters
+    ----------
+    measures : tuple of str
+        What is measured.
+    window_ms, size_factor : int
+        What is comparable.
+    max_subjects : int
+        Subjects held; the one judged longest ago goes first.
+
+    Examples
+    --------
+    >>> others = Comparables(("share",), window_ms=1000, size_factor=4, max_subjects=100)
+    >>> for n in range(5):
+    ...     others.put(f"tag{n}", size=20, now_ms=0, measures={"share": n / 10})
+    >>> others.medians("other", size=30, now_ms=10)
+    {'share': (0.2, 5)}
+    """
+
+    def __init__(
+        self, measures: tuple[str, ...], *, window_ms: int, size_factor: int, max_subjects: int
+    ) -> None:
+        self._measures = measures
+        self._window_ms = window_ms
+        self._factor = size_factor
+        self._max = max_subjects
+        self._row: dict[str, int] = {}
+        self._judged_ms = np.zeros(max_subjects, dtype=np.int64)
+        self._size = np.zeros(max_subjects, dtype=np.int64)
+        self._values = np.full((len(measures), max_subjects), np.nan)
+
+    def __len__(self) -> int:
+        return len(self._row)
+
+    def put(self, subject: str, *, size: int, now_ms: int, measures: dict[str, float | None]) -> None:
+        """Remember the newest measurements of a subject; None is not known."""
+        # Taken out and put back, so that those judged longest ago stand first.
+        row = self._row.pop(subject, None)
+        if row is None:
+            row = len(self._row)
+            if row == self._max:
+                row = self._row.pop(next(iter(self._row)))
+        self._row[subject] = row
+        self._judged_ms[row] = now_ms
+        self._size[row] = size
+        values = (measures[name] for name in self._measures)
+        self._values[:, row] = [np.nan if value is None else value for value in values]
+
+    def medians(self, subject: str, *, size: int, now_ms: int) -> Medians:
+        """Medians over the subjects that are comparable to this one."""
+        count = len(self._row)
+        recent = now_ms - self._judged_ms[:count] <= self._window_ms
+        if (row := self._row.get(subject)) is not None:
+            recent[row] = False
+        sizes = self._size[:count]
+        alike = recent & (sizes <= size * self._factor) & (size <= sizes * self._factor)
+        result: Medians = {}
+        for name, column in zip(self._measures, self._values[:, :count], strict=True):
+            values = _known(column[alike])
+            if len(values) < ENOUGH:
+                values = _known(column[recent])
+            result[name] = (_median(values), len(values))
+        return result
+
+
+def _known(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return values[~np.isnan(values)]
+
+
+def _median(values: NDArray[np.float64]) -> float | None:
+    if not len(values):
+        return None
+    values = np.sort(values)
+    middle = len(values) // 2
+    value = values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) / 2
+    return round(float(value), 4)

@@ -1,0 +1,248 @@
+"""`vigie explain`: why there is, or is not, an alert, out of what a replay has stored."""
+
+from __future__ import annotations
+
+import io
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from streams_of_posts import person, planted, post, robot
+
+from streams import cli
+from streams.sources.posts import encode_post
+
+END = "2017-07-14T02:46:00Z"
+INSULT = "@victim1 nobody wants to hear your tired old songs any more, pack your bags and go home at last"
+FEW = "Small talk number four about the weather of tomorrow"
+
+
+def stream() -> list[Any]:
+    made = planted(7).posts
+    made += [
+        post(f"d{n}", f"viewer{n}", 30_000 + n * 9000, f"I watch it too, seat {n * n} row {n} #Débat")
+        for n in range(12)
+    ]
+    made += [post(f"f{n}", f"few{n}", 60_000 + n * 1000, f"{FEW} #quiet") for n in range(2)]
+    made += [
+        post(f"i{n}", f"rude{n}", 40_000 + n * 2000, INSULT.replace("1", str(n)), author=person())
+        for n in range(4)
+    ]
+    made += [post("own", "loner", 70_000, "Just me, with a few words of my own", author=robot())]
+    return sorted(made, key=lambda one: (one.time_ms, one.id))
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("explained")
+    posts, path = folder / "posts.jsonl", folder / "night.db"
+    posts.write_bytes(b"\n".join(encode_post(one) for one in stream()))
+    assert cli.main(["replay", str(posts), "--store", str(path), "--json"]) == 0
+    return path
+
+
+@pytest.fixture
+def ask(store, capsys):
+    def asked(*arguments: str) -> dict[str, Any]:
+        capsys.readouterr()
+        assert cli.main(["explain", *arguments, "--store", str(store), "--json"]) == 0
+        answer: dict[str, Any] = orjson.loads(capsys.readouterr().out)
+        return answer
+
+    return asked
+
+
+@pytest.fixture
+def read(store, capsys):
+    def asked(*arguments: str) -> str:
+        capsys.readouterr()
+        assert cli.main(["explain", *arguments, "--store", str(store)]) == 0
+        out = capsys.readouterr().out
+        assert "None" not in out
+        return " ".join(out.split())
+
+    return asked
+
+
+def rules(answer: dict[str, Any], detector: str) -> dict[str, dict[str, Any]]:
+    finding = next(one for one in answer["findings"] if one["detector"] == detector)
+    return {rule["code"]: rule for rule in finding["rules"]}
+
+
+# -- hashtags --------------------------------------------------------------------------------------
+
+
+def test_an_alerted_hashtag_with_its_points(ask, read):
+    answer = ask("hashtag", "#Pushed")
+    assert answer["verdict"].startswith("Alerted at critical, score ")
+    assert answer["counted"] == {"posts": 54, "minutes": 60}
+    assert answer["at"] == "2017-07-14T02:46:00.000Z"
+    met = rules(answer, "hashtags")
+    assert met["repeaters"]["state"] == "met"
+    assert met["repeaters"]["points"] > 0
+    assert met["bots"]["numbers"]["scored"] == 18
+    said = read("hashtag", "pushed")
+    assert "Alerted at critical" in said
+    assert "+45 repeaters: share 1.0" in said
+
+
+def test_a_hashtag_without_an_alert_and_the_rules_that_it_missed(ask, read):
+    answer = ask("hashtag", "DÉBAT")
+    assert answer["verdict"].startswith("No alert, score 0: a notice needs 20")
+    missed = rules(answer, "hashtags")
+    assert missed["repeaters"]["state"] in ("not_met", "not_enough_data")
+    assert all(rule["state"] != "met" and rule["points"] == 0 for rule in missed.values())
+    assert "15 to 500 accounts" in missed["repeaters"]["needed"]
+    said = read("hashtag", "débat")
+    assert "accounts 12 needs 15 to 500 accounts" in said
+
+
+def test_a_hashtag_of_too_few_accounts_is_not_enough_data(ask):
+    answer = ask("hashtag", "quiet")
+    assert answer["verdict"] == (
+        "Not enough data: 2 posts with #quiet in the 60 minutes before, and it never had 8 accounts in them, "
+        "from which a hashtag is judged."
+    )
+    assert answer["findings"] == []
+
+
+def test_a_hashtag_that_nobody_used_was_not_counted(ask):
+    assert ask("hashtag", "nowhere")["verdict"].startswith("Nothing was counted: no post with #nowhere")
+
+
+def test_the_moment_decides(ask):
+    before = ask("hashtag", "pushed", "--at", "2017-07-14T02:40:00Z")
+    assert before["verdict"].startswith("Nothing was counted")
+    early = ask("hashtag", "pushed", "--at", "2017-07-14T02:41:00Z")
+    late = ask("hashtag", "pushed", "--at", END)
+    assert 0 < early["counted"]["posts"] < late["counted"]["posts"] == 54
+    sent = sum(
+        one.text.endswith("#pushed") and one.time_ms < 1_500_000_060_000 for one in stream()
+    )  # the stream begins at 02:40
+    assert early["counted"]["posts"] == sent
+    assert "critical" not in early["verdict"]
+    after = ask("hashtag", "pushed", "--at", "2017-07-14T04:00:00Z")
+    assert after["verdict"].startswith("Nothing was counted")
+    assert ask("hashtag", "pushed", "--at", END)["findings"] == ask("hashtag", "pushed")["findings"]
+
+
+# -- accounts --------------------------------------------------------------------------------------
+
+
+def test_an_account_by_its_id_with_its_findings_and_its_score(ask, read):
+    answer = ask("account", "pusher3")
+    assert (answer["counted"]["posts"], answer["counted"]["ids"]) == (3, ["pusher3"])
+    assert "hashtags" in {finding["detector"] for finding in answer["findings"]}
+    assert answer["verdict"].startswith("Alerted at critical")
+    (scored,) = answer["automation"]
+    assert (scored["id"], scored["handle"]) == ("pusher3", "GoodDeals4421")
+    assert scored["score"] > 0.7
+    assert {"feature", "value", "log_odds"} == set(scored["contributions"][0])
+    assert "proves nothing about this account" in scored["note"]
+    said = read("account", "pusher3")
+    assert "automation score of pusher3: 0." in said
+    assert scored["contributions"][0]["feature"] in said
+
+
+def test_an_account_by_its_handle(ask):
+    answer = ask("account", "@gooddeals4421")  # the robots share it
+    assert len(answer["counted"]["ids"]) == 19
+    assert {scored["handle"] for scored in answer["automation"]} == {"GoodDeals4421"}
+
+
+def test_an_account_without_a_profile_and_one_without_a_finding(ask):
+    answer = ask("account", "few1")
+    assert (answer["counted"]["posts"], answer["automation"]) == (1, [])
+    assert answer["verdict"] == "1 posts counted, and the account takes part in no finding."
+    assert ask("account", "loner")["verdict"] == "1 posts counted, and the account takes part in no finding."
+
+
+def test_an_account_that_never_posted(ask):
+    assert ask("account", "nobody")["verdict"].startswith("Nothing was counted: no post by an account")
+
+
+# -- texts and links -------------------------------------------------------------------------------
+
+
+def test_a_text_in_any_of_its_disguises(ask):
+    answer = ask("text", INSULT)
+    assert (answer["counted"]["posts"], answer["counted"]["minutes"]) == (4, 60)
+    assert answer["verdict"].startswith("A notice only, score ")
+    assert rules(answer, "near_duplicates")["copies"]["state"] == "met"
+    assert rules(answer, "near_duplicates")["aimed"]["state"] == "not_met"
+    disguised = ask("text", INSULT.upper().replace("O", "\u043e") + "!!! https://x.invalid/1")
+    assert disguised["findings"] == answer["findings"]
+
+
+def test_a_text_too_short_to_judge(ask):
+    assert ask("text", "go home!")["verdict"].startswith("Not judged: after folding fewer than 24 characters")
+
+
+def test_a_text_of_too_few_accounts_is_not_enough_data(ask):
+    assert ask("text", FEW + " #quiet")["verdict"].startswith("Not enough data: 2 posts with this text")
+
+
+def test_a_text_that_nobody_wrote(ask):
+    answer = ask("text", "A sentence that nobody in this stream has written so far")
+    assert answer["verdict"].startswith("Nothing was counted: no post with this text")
+
+
+def test_a_link_is_not_judged_and_that_is_said(ask):
+    assert ask("link", "https://news.invalid/7")["verdict"].startswith("Not judged: this version has no")
+
+
+# -- the printed answer, and what is wrong ---------------------------------------------------------
+
+
+def test_a_hostile_value_cannot_rewrite_the_terminal(store, capsys):
+    assert cli.main(["explain", "text", "\x1b[2J[red]" + "x" * 30 + "\u202e", "--store", str(store)]) == 0
+    out = capsys.readouterr().out
+    assert not {"\x1b", "\u202e", "\x01", "\x02", "\x03"} & set(out)
+    assert "[red]" in out
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    capsys.readouterr()
+    assert cli.main(["explain", *map(str, arguments)]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    return said
+
+
+def test_a_store_that_is_none_ends_with_one_sentence(tmp_path, store, capsys, monkeypatch):
+    missing = tmp_path / "none.db"
+    assert "There is no store" in refused(capsys, "hashtag", "x", "--store", missing)
+    assert not missing.exists()
+    text = tmp_path / "text.db"
+    text.write_text("this is not a database, but long enough to look at" * 50)
+    assert "cannot be used as a store" in refused(capsys, "hashtag", "x", "--store", text)
+    foreign = tmp_path / "foreign.db"
+    with closing(sqlite3.connect(foreign)) as db:
+        db.execute("CREATE TABLE other (x)")
+    assert "cannot be used as a store" in refused(capsys, "hashtag", "x", "--store", foreign)
+    old = tmp_path / "old.db"
+    with closing(sqlite3.connect(old)) as db:
+        db.execute("CREATE TABLE meta (format INTEGER)")
+        db.execute("INSERT INTO meta VALUES (0)")
+        db.commit()
+    assert "has format 0; this version reads 1" in refused(capsys, "hashtag", "x", "--store", old)
+    broken = tmp_path / "broken.db"
+    broken.write_bytes(store.read_bytes())
+    with closing(sqlite3.connect(broken)) as db:
+        db.execute("DROP TABLE judged")
+        db.commit()
+    assert "the store cannot be used" in refused(capsys, "hashtag", "x", "--store", broken)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    empty = tmp_path / "empty.db"
+    assert cli.main(["replay", "-", "--store", str(empty)]) == 0
+    assert "is empty: nothing was counted" in refused(capsys, "hashtag", "x", "--store", empty)
+
+
+@pytest.mark.parametrize("moment", ["noon", "2017-07-14T25:00:00Z", "", "0001-01-01T00:00:00Z"])
+def test_a_moment_that_is_none_ends_with_one_sentence(store, capsys, moment):
+    said = refused(capsys, "hashtag", "x", "--store", store, "--at", moment)
+    if moment:
+        assert "is no time: write it as 2022-04-10T19:30:00Z" in said
