@@ -60,6 +60,7 @@ from streams.sources.records import Tally
 WANTED = 0.05
 """The pipeline may take 20 times the time of `orjson.loads`, and no more."""
 NAIVE_POSTS = 1000
+ORJSON_PASSES = 6
 MEMORY_POSTS = 1_000_000
 MEMORY_RATE = 280.0
 SEED = 1
@@ -132,11 +133,12 @@ def traffic(folder: Path, posts: int, rate: float) -> Traffic:
 
 
 def run_orjson(stream: Traffic) -> int:
-    """Decode every line; drop the result."""
+    """Decode every line, some times over so that it takes as long as the others; drop the results."""
     loads = orjson.loads
-    for line in stream.lines:
-        loads(line)
-    return len(stream.lines)
+    for _ in range(ORJSON_PASSES):
+        for line in stream.lines:
+            loads(line)
+    return ORJSON_PASSES * len(stream.lines)
 
 
 def run_pipeline(stream: Traffic) -> int:

@@ -24,6 +24,8 @@ DETECTORS = ("near_duplicates", "hashtags")
 TRAITS = ("bot_share",)
 """Names of the traits, as they stand in alerts."""
 
+_CONTROL = dict.fromkeys([*range(32), *range(127, 160)], "\ufffd")
+"""Attributes of a CloudEvent hold no control characters; `data.subjects` has the value as it was."""
 _MAX_SUBJECTS, _MAX_ACCOUNTS, _MAX_POSTS = 200, 200, 50
 _FINDING_ACCOUNTS, _FINDING_POSTS = 50, 20
 
@@ -47,7 +49,7 @@ def render(revision: Revision, config_version: str) -> dict[str, Any]:
         "id": f"{case.case_id}.{case.revision}",
         "type": TYPE,
         "source": "vigie",
-        "subject": str(subjects[0]),
+        "subject": str(subjects[0]).translate(_CONTROL),
         "time": instant(revision.tick_ms),
         "dataschema": SCHEMA,
         "datacontenttype": "application/json",

@@ -30,6 +30,9 @@ class CaseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Open cases held; beyond it the one silent for longest is closed."""
 
 
+_ORDER: tuple[Severity | None, ...] = (None, "notice", "warning", "critical")
+
+
 class Judged(NamedTuple):
     """A finding with what the rules say of it."""
 
@@ -60,13 +63,9 @@ class Case:
         self.published_ms = 0
         self.published_severity: Severity | None = None
         self.score = 0
+        self.severity: Severity | None = None
+        """By the score, the distinct reasons and the accounts of the whole case; it never falls."""
         self.best = first
-
-    @property
-    def severity(self) -> Severity | None:
-        """Severity by the score, the distinct reasons and the accounts of the whole case."""
-        codes = {reason.code for judged in self.findings.values() for reason in judged.assessment.reasons}
-        return severity_of(self.score, len(codes), self.accounts_total)
 
     @property
     def subjects(self) -> list[Subject]:
@@ -96,6 +95,9 @@ class Case:
         )
         # What was once seen of an operation stays seen: a case's score does not fall while it lasts.
         self.score = max(self.score, self.best.assessment.score)
+        codes = {check.code for one in self.findings.values() for check in one.assessment.reasons}
+        now = severity_of(self.score, len(codes), self.accounts_total)
+        self.severity = max(self.severity, now, key=_ORDER.index)
 
 
 class Revision(NamedTuple):
@@ -198,7 +200,10 @@ class Cases:
             if not self._same(few, many, named=True):
                 continue
             older, newer = sorted((case, other), key=lambda one: (one.detected_ms, one.case_id))
-            yield self._end(newer, "merged", tick_ms, merged_into=older.case_id)
+            self._remove(newer)
+            if newer.revision:  # of a case that nobody was told about, nobody need know the end
+                newer.status = "merged"
+                yield self._revise(newer, tick_ms, merged_into=older.case_id)
             for judged in newer.findings.values():
                 self._give(older, judged)
             case = older
@@ -214,19 +219,23 @@ class Cases:
             if case.pending and (rises or self._deadline(case) <= tick_ms):
                 yield self._publish(case, tick_ms)
             elif not case.pending and self._deadline(case) <= tick_ms:
-                yield self._end(case, "closed", tick_ms)
+                yield self._close(case, tick_ms)
         while len(self._open) > self.settings.max_cases:
             self.evicted += 1
             silent = min(self._open.values(), key=lambda case: case.last_post_ms)
-            yield self._end(silent, "closed", tick_ms)
+            yield self._close(silent, tick_ms)
 
     def _publish(self, case: Case, tick_ms: int) -> Revision:
         case.status = "updated" if case.revision else "open"
         return self._revise(case, tick_ms)
 
-    def _end(self, case: Case, status: Status, tick_ms: int, *, merged_into: str | None = None) -> Revision:
-        """Take a case off the open ones, with its last word."""
-        case.status = status
+    def _close(self, case: Case, tick_ms: int) -> Revision:
+        self._remove(case)
+        case.status = "closed"
+        return self._revise(case, tick_ms)
+
+    def _remove(self, case: Case) -> None:
+        """Take a case off the open ones."""
         del self._open[case.case_id]
         for finding_id in case.findings:
             self._by_finding.pop(finding_id, None)
@@ -235,7 +244,6 @@ class Cases:
             cases.discard(case.case_id)
             if not cases:
                 del self._by_account[account]
-        return self._revise(case, tick_ms, merged_into)
 
     def _revise(self, case: Case, tick_ms: int, merged_into: str | None = None) -> Revision:
         case.revision += 1

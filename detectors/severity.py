@@ -239,5 +239,7 @@ def _bots(evidence: Evidence, *, least: int, base: int) -> Check:
         "scored": scored,
     }
     needed = f"{least} scored accounts or more; the low end of the interval 0.15 above comparable groups"
+    if scored < least:
+        return Check("bots", "not_enough_data", 0, needed, numbers)
     points = 0 if math.isnan(above) else base + min(20, int(50 * above))
-    return _check("bots", needed, numbers, points, met=scored >= least and above >= 0)
+    return _check("bots", needed, numbers, points, met=above >= 0)

@@ -313,6 +313,19 @@ def test_ids_beyond_53_bits_are_intact_strings(stream):
     assert [one["id"] for one in group["posts"]] == [str(base + n) for n in range(9)]
 
 
+def test_a_hashtag_with_control_characters_makes_no_broken_event():
+    posts = planted(5, copiers=12, pushers=22).posts
+    for one in posts:
+        if one.text.endswith("#pushed"):
+            one.hashtags = ["x\x1b[2J\ny"]
+    alerts = [one for one in run(Pipeline(SMALL), posts) if one["subject"].startswith("hashtag:x")]
+    assert alerts
+    for alert in alerts:
+        assert alert["subject"] == "hashtag:x\ufffd[2j\ufffdy"
+        assert alert["data"]["subjects"][0]["value"] == "x\x1b[2j\ny"  # ids are exactly the input's
+        VALIDATOR.validate(alert)
+
+
 def test_the_limits_hold_in_a_case_of_hundreds():
     text = "@victim nobody wants to hear your tired old songs any more, pack your bags and go home"
     copies = [post(f"p{n}", f"account{n:04}", n * 500, text, author=robot()) for n in range(300)]

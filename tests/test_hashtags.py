@@ -90,7 +90,7 @@ def minute_of(time_ms: int) -> int:
 
 
 @given(small_streams())
-@settings(max_examples=60, derandomize=True, deadline=None)
+@settings(max_examples=40, derandomize=True, deadline=None)
 def test_every_number_is_that_of_a_slow_count(posts):
     # Growth barely above 1 and tiny groups, so that a tag is judged at nearly every tick.
     findings, _ = judged(posts, min_accounts=4, growth=1.0001)

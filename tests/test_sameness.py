@@ -33,7 +33,7 @@ from streams_of_posts import (
 from detectors.events import Post
 from streams.embedded import Pipeline
 
-few = settings(max_examples=12, derandomize=True, deadline=None)
+few = settings(max_examples=8, derandomize=True, deadline=None)
 seeds = st.integers(0, 2**32)
 
 

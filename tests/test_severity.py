@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from detectors import severity
 from detectors.findings import Finding, Subject
-from detectors.severity import AIMED_BITS, COHESION, CROWD, OPEN_SHARE, P_VALUE, assess, severity_of
+from detectors.severity import (
+    AIMED_ACCOUNTS,
+    AIMED_BITS,
+    COHESION,
+    CROWD,
+    OPEN_SHARE,
+    P_VALUE,
+    assess,
+    severity_of,
+)
 
 TEXT = {
     "coincidence_bits": 0.0,
@@ -114,16 +123,16 @@ def test_improbable_texts_give_a_point_for_each_twenty_bits_and_ten_at_most(bits
     assert points(text(coincidence_bits=bits), "improbable") == wanted
 
 
-AIMED = {"targets": 3, "top_target_accounts": 8, "coincidence_bits": 100.0}
+AIMED = {"targets": 3, "top_target_accounts": AIMED_ACCOUNTS, "coincidence_bits": 100.0}
 
 
 @pytest.mark.parametrize(
     ("evidence", "met"),
     [
         ({}, True),
-        ({"top_target_accounts": 7}, False),
-        ({"top_target_accounts": 0, "several_targets_accounts": 5}, True),
-        ({"top_target_accounts": 7, "several_targets_accounts": 4}, False),
+        ({"top_target_accounts": AIMED_ACCOUNTS - 1}, False),
+        ({"top_target_accounts": 0, "several_targets_accounts": AIMED_ACCOUNTS}, True),
+        ({"top_target_accounts": AIMED_ACCOUNTS - 1, "several_targets_accounts": AIMED_ACCOUNTS - 1}, False),
         ({"text_bits": AIMED_BITS - 0.1}, False),
         ({"text_bits": float(AIMED_BITS)}, True),
         ({"text_bits": None}, False),

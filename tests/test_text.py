@@ -86,9 +86,8 @@ def test_a_text_is_folded_alike_whether_it_is_all_ascii_or_not(text):
 
 
 def test_folding_twice_is_folding_once_for_every_character():
-    once = {
-        chr(point): fold(chr(point)) for point in range(0, 0x110000) if point < 0x30000 or point >= 0xE0000
-    }
+    points = [*range(0x20000), *range(0xE0000, 0xE0200)]  # the rest are ideographs, or nothing yet
+    once = {chr(point): fold(chr(point)) for point in points}
     assert [character for character, folded in once.items() if fold(folded) != folded] == []
 
 

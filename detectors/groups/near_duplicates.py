@@ -290,7 +290,7 @@ class NearDuplicates:
     def _unite(self, one: TextCluster, other: TextCluster, touched: dict[str, TextCluster]) -> TextCluster:
         """Make two clusters one; the older id stays."""
         older, newer = (one, other) if one.first[:3] <= other.first[:3] else (other, one)
-        older.absorb(newer)
+        older.absorb(newer, self.settings.max_members)
         for key in newer.keys:
             self._entries[key] = older
         self._unsettled.pop(newer.cluster_id, None)

@@ -89,7 +89,7 @@ class TextCluster:
         if not self.accounts[gone]:
             del self.accounts[gone]
 
-    def absorb(self, other: TextCluster) -> None:
+    def absorb(self, other: TextCluster, max_members: int) -> None:
         """Take in another cluster, found to be of the same text."""
         self.members = deque(sorted((*self.members, *other.members)))
         self.accounts.update(other.accounts)
@@ -100,6 +100,9 @@ class TextCluster:
             if folded in self.variants or len(self.variants) < _VARIANTS:
                 self.variants[folded] += count
         self.forgotten += other.forgotten
+        while len(self.members) > max_members:
+            self._forget_first()
+            self.forgotten += 1
         self.judged_accounts = max(self.judged_accounts, other.judged_accounts)
         self.judged_posts = max(self.judged_posts, other.judged_posts)
         self.judged_ms = max(self.judged_ms, other.judged_ms)
