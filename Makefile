@@ -54,7 +54,7 @@ evaluate: .venv/dev
 	$(BIN)/python benchmarks/realism.py
 
 docs: setup
-	$(BIN)/python docs/make_pages.py
+	$(BIN)/python tools/make_pages.py
 
 clean:
 	rm -rf .venv out build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

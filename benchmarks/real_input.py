@@ -4,10 +4,10 @@
 
 One hour of the operation is laid on one hour of organic posts (three organic files on each other, their time
 compressed), so that the operation is a tenth of the posts or less; it is thinned by account where it is more.
-Each mixed hour is a stream of its own: nothing is remembered from one to the next. All times are cut to
-the minute and all profile fields and languages are dropped, on both sides, since not all sources have them. Which
-hours are used, and how the organic files are shifted, is drawn with the seed. The labels are never shown to the
-pipeline.
+Each mixed hour is a stream of its own: nothing is remembered from one to the next. All times are cut to the
+minute, and all profile fields and languages are dropped on both sides, since not all sources have them. Which
+hours are used, and how the organic files are shifted, is drawn with the seed. The labels are never shown to
+the pipeline.
 
 The data is found by VIGIE_SHARED_DATA, or in ../shared/data beside the checkout.
 """

@@ -215,7 +215,7 @@ class Cases:
 
     def _due(self, tick_ms: int) -> Iterator[Revision]:
         for case in list(self._open.values()):
-            rises = case.pending and case.severity != case.published_severity
+            rises = case.severity != case.published_severity
             if case.pending and (rises or self._deadline(case) <= tick_ms):
                 yield self._publish(case, tick_ms)
             elif not case.pending and self._deadline(case) <= tick_ms:

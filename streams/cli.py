@@ -68,6 +68,16 @@ def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON on standard output")
 
 
+def _add_set(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="S.N=V",
+        help="one setting, stronger than file and environment: --set hashtags.window_minutes=10",
+    )
+
+
 def _replay(commands_: _Commands) -> None:
     parser = _add(
         commands_,
@@ -83,6 +93,7 @@ def _replay(commands_: _Commands) -> None:
     _add_json(parser)
     parser.add_argument("--alerts", metavar="OUT.jsonl", help="write every alert here, one JSON a line")
     parser.add_argument("--config", metavar="C.toml", help="settings file (see `vigie config show`)")
+    _add_set(parser)
     parser.add_argument(
         "--speed", type=_positive, metavar="X", help="event seconds a second (default: as fast as it can)"
     )
@@ -153,6 +164,7 @@ def _others(commands_: _Commands) -> None:
     )
     config.add_argument("action", choices=("show", "check"))
     config.add_argument("--config", metavar="C.toml", help="settings file")
+    _add_set(config)
     _add_json(config)
 
 

@@ -144,7 +144,7 @@ def replay(chosen: argparse.Namespace) -> int:
     live = "-" in chosen.files
     if live and len(chosen.files) > 1:
         raise InputError("- reads a live stream: it cannot be merged with files, which must be sorted first.")
-    in_force = settings.load(chosen.config)
+    in_force = settings.load(chosen.config, flags=chosen.set)
     _spare_inputs(chosen)
     alert_file = AlertFile(chosen.alerts) if chosen.alerts else None
     store = Store(chosen.store, write=True) if chosen.store else None
@@ -398,7 +398,7 @@ def top(chosen: argparse.Namespace) -> int:
 
 def config(chosen: argparse.Namespace) -> int:
     """`vigie config show|check`."""
-    in_force = settings.load(chosen.config)
+    in_force = settings.load(chosen.config, flags=chosen.set)
     if chosen.action == "check":
         print(f"The settings are right (version {in_force.version()}).")
         return 0

@@ -25,6 +25,7 @@ class Ranking:
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self.forgotten = 0
+        self._total = 0
         self._posts: Counter[str] = Counter()
         self._accounts: dict[str, dict[str, int]] = defaultdict(dict)
         self._shown: dict[str, str] = {}
@@ -34,6 +35,7 @@ class Ranking:
         for row, (post, member) in enumerate(zip(batch.posts, batch.members, strict=True)):
             for value in self._values(batch, row, post):
                 self._posts[value] += 1
+                self._total += 1
                 self._accounts[value][member.account] = member.score
         if len(self._posts) > _MAX_VALUES:
             self._forget()
@@ -67,17 +69,16 @@ class Ranking:
             accounts = len(self._accounts[value])
             order[value] = (accounts, posts) if self.kind == "texts" else (posts, accounts)
         best = sorted(order, key=lambda value: (-order[value][0], -order[value][1], value))[:limit]
-        total = self._posts.total()
-        return [self._row(rank, value, total) for rank, value in enumerate(best, 1)]
+        return [self._row(rank, value) for rank, value in enumerate(best, 1)]
 
-    def _row(self, rank: int, value: str, total: int) -> dict[str, Any]:
+    def _row(self, rank: int, value: str) -> dict[str, Any]:
         scores = sorted(score for score in self._accounts[value].values() if score >= 0)
         posts, accounts = self._posts[value], len(self._accounts[value])
         return {
             "rank": rank,
             "value": value if self.kind != "texts" else self._shown[value],
             "posts": posts,
-            "share": round(posts / total, 4),
+            "share": round(posts / self._total, 4),
             "accounts": accounts,
             "posts_per_account": round(posts / accounts, 2),
         } | expected_share(scores)

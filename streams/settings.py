@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,11 @@ from streams.sources.opening import InputError
 PREFIX = "VIGIE_"
 
 
-def load(path: str | Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+def load(
+    path: str | Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    flags: Sequence[str] = (),
+) -> Settings:
     """The settings in force.
 
     Parameters
@@ -25,29 +29,34 @@ def load(path: str | Path | None = None, environment: Mapping[str, str] | None =
         A TOML file with a table for each stage, for example ``[hashtags]`` with ``window_minutes = 10``.
     environment : mapping, optional
         Variables to read instead of the process's own.
+    flags : sequence of str, optional
+        ``section.name=value``, stronger than all else.
 
     Raises
     ------
     InputError
         When the file cannot be read, or a name or value is not a setting.
     """
-    tables: dict[str, dict[str, Any]] = {}
-    if path is not None:
-        tables = _read(Path(path))
-    read_from = f"in {path}" if path is not None else "in the environment"
+    tables: dict[str, dict[str, Any]] = _read(Path(path)) if path is not None else {}
+    places = [str(path)] if path is not None else []
     variables = os.environ if environment is None else environment
-    for variable in sorted(variables):
-        if not variable.startswith(PREFIX) or "__" not in variable:
-            continue
-        section, _, name = variable[len(PREFIX) :].lower().partition("__")
+    named = {
+        name[len(PREFIX) :].lower().replace("__", ".", 1): value
+        for name, value in sorted(variables.items())
+        if name.startswith(PREFIX) and "__" in name
+    }
+    places += ["the environment"] * bool(named) + ["--set"] * bool(flags)
+    named |= dict(_flag(flag) for flag in flags)
+    for setting, value in named.items():
+        section, _, name = setting.partition(".")
         table = tables.setdefault(section, {})
         if isinstance(table, dict):  # else it is refused below
-            table[name] = variables[variable]
-            read_from = "in the environment" if path is None else f"in {path} or the environment"
+            table[name] = value
     try:
         settings = msgspec.convert(tables, Settings, strict=False)
     except msgspec.ValidationError as problem:
-        raise InputError(f"The settings {read_from} are wrong: {problem}. See `vigie config show`.") from None
+        where = " or ".join(places)
+        raise InputError(f"The settings in {where} are wrong: {problem}. See `vigie config show`.") from None
     _check(settings)
     return settings
 
@@ -56,6 +65,13 @@ def dump(settings: Settings) -> dict[str, dict[str, Any]]:
     """The settings as tables, as a TOML file would hold them."""
     tables = msgspec.to_builtins(settings)
     return {str(section): dict(values) for section, values in tables.items()}
+
+
+def _flag(flag: str) -> tuple[str, str]:
+    setting, equals, value = flag.partition("=")
+    if not equals or "." not in setting:
+        raise InputError(f"--set {flag!r} is no setting: write it as --set hashtags.window_minutes=10.")
+    return setting.strip(), value.strip()
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:
@@ -73,6 +89,17 @@ def _check(settings: Settings) -> None:
     rules = [
         (settings.time.tick_s > 0, "time.tick_s must be above 0"),
         (settings.time.grace_s >= 0, "time.grace_s must not be negative"),
+        (
+            settings.cases.cooldown_s >= 0 and settings.cases.close_minutes > 0,
+            "cases.cooldown_s must not be negative, and cases.close_minutes above 0",
+        ),
+        (settings.near_duplicates.window_minutes > 0, "near_duplicates.window_minutes must be above 0"),
+        (
+            min(settings.hashtags.exact_accounts, settings.hashtags.max_tags, settings.accounts.max_accounts)
+            > 0
+            and settings.near_duplicates.max_texts > 0,
+            "the bounds (exact_accounts, max_tags, max_accounts, max_texts) must be above 0",
+        ),
         (
             rows >= 64 and rows & (rows - 1) == 0,
             "near_duplicates.index_rows must be a power of two, 64 or more",

@@ -577,3 +577,21 @@ def test_a_taken_metrics_port_ends_with_one_sentence(posts, capsys):
         taken.listen()
         said = refused(capsys, "replay", posts, "--metrics-port", taken.getsockname()[1])
     assert "Choose another with --metrics-port" in said
+
+
+def test_a_flag_is_stronger_than_the_environment_and_the_file(tmp_path, monkeypatch, capsys):
+    file = tmp_path / "room.toml"
+    file.write_text("[hashtags]\nwindow_minutes = 5\nmin_accounts = 6\n")
+    monkeypatch.setenv("VIGIE_HASHTAGS__WINDOW_MINUTES", "7")
+    assert (
+        cli.main(["config", "show", "--json", "--config", str(file), "--set", "hashtags.window_minutes=9"])
+        == 0
+    )
+    shown = orjson.loads(capsys.readouterr().out)["hashtags"]
+    assert (shown["window_minutes"], shown["min_accounts"]) == (9, 6)
+
+
+@pytest.mark.parametrize("flag", ["window_minutes=9", "hashtags.window_minutes", "hashtags.windows=9"])
+def test_a_wrong_flag_is_one_sentence(flag, capsys):
+    assert cli.main(["config", "check", "--set", flag]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1

@@ -18,7 +18,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 def test_pages_made_from_the_code_are_fresh() -> None:
     done = subprocess.run(
-        [sys.executable, "docs/make_pages.py", "--check"],
+        [sys.executable, "tools/make_pages.py", "--check"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -175,7 +175,7 @@ def test_every_store_of_the_collector_is_held_and_evicted(scrapes):
 def test_the_page_holds_the_table_of_the_code():
     page = PAGE.read_text(encoding="utf-8")
     table = page.partition("<!-- metrics -->\n")[2].partition("<!-- /metrics -->")[0]
-    assert table == metrics.as_markdown(), "docs/metrics.md is out of date: run docs/make_pages.py"
+    assert table == metrics.as_markdown(), "docs/metrics.md is out of date: run make docs"
 
 
 def test_the_page_names_only_metrics_that_exist():

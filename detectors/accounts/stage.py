@@ -86,7 +86,7 @@ class Accounts:
                     post.id,
                     account.key,
                     account.score,
-                    tuple(targets),
+                    tuple(filter(None, targets)),
                     normalise_tags(tags) if tags else (),
                     bool(links),
                     "@" in post.text and names_its_source(post.text),

@@ -196,7 +196,7 @@ class Store:
         row = self._db.execute(
             "SELECT min(minute), max(minute) FROM counts "
             "WHERE kind = 'account' AND value = ? AND minute <= ?",
-            (account, last_ms // MINUTE_MS),
+            (account, (last_ms - 1) // MINUTE_MS),
         ).fetchone()
         return 0.0 if row[0] is None else (row[1] - row[0] + 1) / 60
 

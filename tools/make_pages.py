@@ -1,6 +1,6 @@
 """Writes the pages that are made from the code: detectors, signals, metrics, and the picture.
 
-    python docs/make_pages.py [--check | --picture]
+    python tools/make_pages.py [--check | --picture]
 
 With --check nothing is written, and the exit code says whether a page is out of date.
 """
@@ -24,7 +24,7 @@ from streams.simulate import load_scenario, simulate
 from streams.sources.posts import take_line
 from streams.sources.records import Batch
 
-DOCS = Path(__file__).resolve().parent
+DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGES = {
     "near-duplicates": "detectors.groups.near_duplicates",
     "hashtags": "detectors.groups.hashtags",
@@ -32,7 +32,7 @@ PAGES = {
     "automation-score": "detectors.accounts.automation",
     "declared-accounts": "detectors.accounts.declared",
 }
-_NOTE = "<!-- Made from the docstring of {name} by docs/make_pages.py: change it there. -->"
+_NOTE = "<!-- Made from the docstring of {name} by tools/make_pages.py: change it there. -->"
 
 
 def page(title: str, module: ModuleType) -> str:
