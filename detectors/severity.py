@@ -25,7 +25,7 @@ Severity = Literal["notice", "warning", "critical"]
 NOTICE, WARNING, CRITICAL = 20, 40, 75
 OPEN_SHARE = 0.6
 """Share of accounts that declare what they are from which a group is open coordination, not an alert."""
-CROWD = 500
+CROWD = 200
 """Accounts of a hashtag above which repeating and copying is what crowds do."""
 P_VALUE = 0.01
 """Chance among comparable hashtags under which a share gives points."""
@@ -181,7 +181,7 @@ def _hashtag_rules(finding: Finding, linked: int, most_shared: int) -> Iterator[
     accounts = finding.accounts_total
     if accounts >= _MIN_ACCOUNTS:
         yield _repetition(linked, most_shared, finding, share=0.15, objects=2)
-    yield _share(evidence, accounts, "repeaters", most=45, rate=10, effect=0.15)
+    yield _share(evidence, accounts, "repeaters", most=45, rate=10, effect=0.2)
     copied = _share(evidence, accounts, "copied", most=30, rate=8, effect=0.15)
     yield copied
     # Copies and shared reposts are one sign, "the same content": a slogan and its viral posts show both.

@@ -34,8 +34,8 @@ MINUTE_MS = 60_000
 def spare_collector() -> None:
     """Let Python look for cycles less often, once at the start of a process that runs a pipeline.
 
-    The stages keep millions of small objects and make no cycles; at Python's defaults an eighth of the time
-    goes into looking for them again and again.
+    The stages keep millions of small objects and make no cycles; at Python's defaults a good part of
+    the time goes into looking for them again and again.
     """
     gc.set_threshold(50_000, 20, 100)
 
