@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 
 from detectors.findings import Evidence
 
@@ -87,57 +86,6 @@ def coincidence_bits(text_bits: float, accounts: int, posts: int) -> float:
     return round((k - 1) * _PHRASE * text_bits - log_choose, 4)
 
 
-class Comparables:
-    """The same measurements of other subjects of like size, to compare one subject with.
-
-    Each subject is held with its newest measurements; a subject is comparable to another if their sizes are
-    within a factor of ``size_factor`` and it was judged within ``window_ms``.
-
-    Examples
-    --------
-    >>> others = Comparables(window_ms=1000, size_factor=4, max_subjects=100)
-    >>> for n in range(5):
-    ...     others.put(f"tag{n}", size=20, now_ms=0, measures={"share": n / 10})
-    >>> others.median("other", size=30, now_ms=10, measure="share")
-    (0.2, 5)
-    """
-
-    def __init__(self, *, window_ms: int, size_factor: int, max_subjects: int) -> None:
-        self._window_ms = window_ms
-        self._factor = size_factor
-        self._max = max_subjects
-        self._held: dict[str, tuple[int, int, dict[str, float | None]]] = {}
-
-    def put(self, subject: str, *, size: int, now_ms: int, measures: dict[str, float | None]) -> None:
-        """Remember the newest measurements of a subject."""
-        self._held.pop(subject, None)
-        self._held[subject] = (now_ms, size, measures)
-        while len(self._held) > self._max:
-            del self._held[next(iter(self._held))]
-
-    def median(self, subject: str, *, size: int, now_ms: int, measure: str) -> tuple[float | None, int]:
-        """Median of a measurement over comparable subjects, and how many there were.
-
-        Where fewer than five are of like size, all sizes are taken: that is better than nothing.
-        """
-        values: list[float] = []
-        of_like_size: list[float] = []
-        for name, (judged_ms, other_size, measures) in reversed(self._held.items()):
-            if now_ms - judged_ms > self._window_ms:
-                break
-            value = measures.get(measure)
-            if value is None or name == subject:
-                continue
-            values.append(value)
-            if other_size <= size * self._factor and size <= other_size * self._factor:
-                of_like_size.append(value)
-        if len(of_like_size) >= ENOUGH:
-            values = of_like_size
-        if not values:
-            return None, 0
-        return round(statistics.median(values), 4), len(values)
-
-
 class ScoreBackground:
     """Mean automation score over the accounts of the stream, each counted once while it is remembered.
 
@@ -206,6 +154,8 @@ def binomial_tail(successes: int, trials: int, probability: float) -> float:
     """
     if successes <= 0:
         return 1.0
+    if successes > trials:
+        return 0.0
     if probability <= 0:
         return 0.0
     if probability >= 1:

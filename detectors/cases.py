@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -13,6 +13,7 @@ from detectors.severity import NOTICE, Assessment, Severity, severity_of
 
 Status = Literal["open", "updated", "closed", "merged"]
 MINUTE_MS = 60_000
+_Key = TypeVar("_Key", str, Subject)
 
 
 class CaseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -127,6 +128,8 @@ class Cases:
         self._open: dict[str, Case] = {}
         self._by_finding: dict[str, str] = {}
         self._by_account: dict[str, set[str]] = {}
+        self._by_subject: dict[Subject, set[str]] = {}
+        self._wake_ms: int | None = None
 
     def __len__(self) -> int:
         return len(self._open)
@@ -140,12 +143,13 @@ class Cases:
         }
         for case_id in grown:
             yield from self._merge(case_id, tick_ms)
-        yield from self._due(tick_ms)
+        if grown or (self._wake_ms is not None and self._wake_ms <= tick_ms):
+            yield from self._due(tick_ms)
+            self._wake_ms = min((self._deadline(case) for case in self._open.values()), default=None)
 
     def next_deadline_ms(self) -> int | None:
         """When the next revision is due without any new finding; None while nothing waits."""
-        deadlines = [self._deadline(case) for case in self._open.values()]
-        return min(deadlines, default=None)
+        return self._wake_ms
 
     def finish(self, tick_ms: int) -> Iterator[Revision]:
         """Tell what a cool-down still holds back, at the end of the input. Cases stay open."""
@@ -171,6 +175,8 @@ class Cases:
         case.indexed.update(finding.accounts)
         for account in finding.accounts:
             self._by_account.setdefault(account, set()).add(case.case_id)
+        for subject in finding.subjects:
+            self._by_subject.setdefault(subject, set()).add(case.case_id)
 
     def _overlapping(self, finding: Finding) -> Case | None:
         shared: Counter[str] = Counter()
@@ -195,7 +201,8 @@ class Cases:
         case = self._open.get(case_id)
         if case is None:
             return
-        for other in [one for one in self._open.values() if one is not case and one.named & case.named]:
+        named = {name for subject in case.named for name in self._by_subject[subject]} - {case_id}
+        for other in [self._open[name] for name in sorted(named)]:
             few, many = sorted((case.accounts, other.accounts), key=len)
             if not self._same(few, many, named=True):
                 continue
@@ -239,11 +246,8 @@ class Cases:
         del self._open[case.case_id]
         for finding_id in case.findings:
             self._by_finding.pop(finding_id, None)
-        for account in case.indexed:
-            cases = self._by_account[account]
-            cases.discard(case.case_id)
-            if not cases:
-                del self._by_account[account]
+        _drop(self._by_account, case.indexed, case.case_id)
+        _drop(self._by_subject, case.named, case.case_id)
 
     def _revise(self, case: Case, tick_ms: int, merged_into: str | None = None) -> Revision:
         case.revision += 1
@@ -252,3 +256,12 @@ class Cases:
         new = tuple(case.pending.values())
         case.pending = {}
         return Revision(case, case.status, tick_ms, new, merged_into)
+
+
+def _drop(index: dict[_Key, set[str]], keys: Collection[_Key], case_id: str) -> None:
+    """Take a case out of an index, and the keys that nothing is left under."""
+    for key in keys:
+        cases = index[key]
+        cases.discard(case_id)
+        if not cases:
+            del index[key]

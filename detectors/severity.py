@@ -8,7 +8,7 @@ Every rule is one row of `docs/severity.md`; a finding's score is the sum of its
 
 Similar text, a busy hashtag or a high score of single accounts never reach a warning alone. What does is
 repetition by the same accounts, copies aimed at persons, accounts that look automated far beyond comparable
-groups, or a share of repeaters that chance gives less than once in 10,000 times. The points are rules, not
+groups, or a share of repeaters that chance gives less than once in 2,000 times. The points are rules, not
 probabilities.
 """
 
@@ -25,11 +25,11 @@ Severity = Literal["notice", "warning", "critical"]
 NOTICE, WARNING, CRITICAL = 20, 40, 75
 OPEN_SHARE = 0.6
 """Share of accounts that declare what they are from which a group is open coordination, not an alert."""
-CROWD = 200
+CROWD = 500
 """Accounts of a hashtag above which repeating and copying is what crowds do."""
 P_VALUE = 0.01
 """Chance among comparable hashtags under which a share gives points."""
-COHESION = 0.55
+COHESION = 0.5
 """Mean similarity of a cluster from which its posts are copies of one text, not posts sharing a phrase."""
 AIMED_ACCOUNTS = 5
 """Accounts that must aim a text at one person, or each at several."""
@@ -181,20 +181,26 @@ def _hashtag_rules(finding: Finding, linked: int, most_shared: int) -> Iterator[
     accounts = finding.accounts_total
     if accounts >= _MIN_ACCOUNTS:
         yield _repetition(linked, most_shared, finding, share=0.15, objects=2)
-    yield _share(evidence, accounts, "repeaters", most=45, rate=10, effect=0.2)
+    yield _share(evidence, accounts, "repeaters", most=45, rate=12, effect=0.15, least=0.25)
     copied = _share(evidence, accounts, "copied", most=30, rate=8, effect=0.15)
     yield copied
-    # Copies and shared reposts are one sign, "the same content": a slogan and its viral posts show both.
-    yield _share(evidence, accounts, "co_reposted", most=5 if copied.points else 25, rate=4, effect=0.3)
+    # Copies and shared reposts are one sign, "the same content": a slogan and its viral posts show both. One
+    # viral post with its tag is innocent; several, where comparable tags show nothing like it, say more.
+    apart = _number(evidence, "co_reposted") >= _number(evidence, "co_reposted_reference") + 0.5
+    several = (evidence["co_reposted_posts"] or 0) >= 3
+    most, rate = (5, 4) if copied.points else (45, 5) if apart and several else (25, 4)
+    yield _share(evidence, accounts, "co_reposted", most=most, rate=rate, effect=0.3)
     yield _bots(evidence, least=_MIN_ACCOUNTS, base=40)
 
 
-def _share(evidence: Evidence, accounts: int, name: str, *, most: int, rate: int, effect: float) -> Check:
+def _share(
+    evidence: Evidence, accounts: int, name: str, *, most: int, rate: int, effect: float, least: float = 0.0
+) -> Check:
     """A share of a hashtag's accounts or posts against comparable hashtags; nothing in a crowd."""
     return _check(
         name,
-        f"{_MIN_ACCOUNTS} to {CROWD} accounts; a share of {effect} above comparable hashtags, at least twice "
-        f"theirs, and p < {P_VALUE}",
+        f"{_MIN_ACCOUNTS} to {CROWD} accounts; a share of {least or effect} or more, {effect} above "
+        f"comparable hashtags, at least twice theirs, and p < {P_VALUE}",
         {
             "share": evidence[name],
             "reference": evidence[f"{name}_reference"],
@@ -202,7 +208,9 @@ def _share(evidence: Evidence, accounts: int, name: str, *, most: int, rate: int
             "accounts": accounts,
         },
         min(most, int(rate * _surprise(_number(evidence, f"{name}_p")))),
-        met=_MIN_ACCOUNTS <= accounts <= CROWD and _exceeds(evidence, name, effect),
+        met=_MIN_ACCOUNTS <= accounts <= CROWD
+        and _exceeds(evidence, name, effect)
+        and _number(evidence, name) >= least,
     )
 
 

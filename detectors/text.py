@@ -26,13 +26,22 @@ MIN_FOLDED = 24
 # The first character stands in one set, so that the engine skips to the places where a token can begin. The
 # links come first, since their next character is plain: most places with an h or a w end there.
 _TOKEN = re.compile(
-    r"[hw@＠#＃0-9]"
-    r"(?:ttps?://(?:(?<=http://)|(?<=https://))\S+|ww\.(?<=www\.)(?<!\wwww\.)\S+"  # link
+    r"[hHwW@＠#＃0-9]"
+    r"(?:(?i:ttps?://(?:(?<=http://)|(?<=https://))|ww\.(?<=www\.)(?<!\wwww\.))\S+"  # link
     r"|(?<=[@＠])(?<![\w@#&/].)\w{1,64}(?:@[\w-]+(?:\.[\w-]+)+)?"  # mention
     r"|(?<=[#＃])(?<![\w&].)\w+"  # tag
     r"|(?<=[0-9])(?<!\w.)(?:[0-9.,:/]*[0-9])?(?!\w))"  # number
 )
-_KINDS = {"h": "link", "w": "link", "@": "mention", "＠": "mention", "#": "tag", "＃": "tag"}
+_KINDS = {
+    "h": "link",
+    "H": "link",
+    "w": "link",
+    "W": "link",
+    "@": "mention",
+    "＠": "mention",
+    "#": "tag",
+    "＃": "tag",
+}
 """Kind of a token by its first character; all others are numbers."""
 _TRAILING = ".,;:!?…)]}»”\"'"
 _SOURCE = re.compile(r"(?:^|\W)(?:via|par|source|h/t|rt|mt|lu sur|read on)\s*:?\s*[@＠]\w", re.IGNORECASE)

@@ -12,6 +12,7 @@ from typing import NoReturn, TypeAlias
 
 from detectors import __version__
 from streams import commands
+from streams.embedded import spare_collector
 from streams.explain import KINDS as EXPLAIN_KINDS
 from streams.metrics import SEVERITIES
 from streams.outputs.terminal import printable
@@ -216,6 +217,7 @@ def _close_output() -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 for success, 2 for bad use or an input that cannot be read."""
     chosen = parser().parse_args(arguments)
+    spare_collector()
     try:
         status = int(chosen.run(chosen))
         sys.stdout.flush()

@@ -13,7 +13,7 @@ def figures() -> dict[str, float]:
     if folder is None:
         pytest.skip("the shared data is not here (VIGIE_SHARED_DATA or ../shared/data)")
     texts, tags = real_input.Texts(), real_input.Tags()
-    for _, counts in real_input.evaluate(folder, per_window=2, seed=2):
+    for _, counts in real_input.evaluate(folder, per_window=4, seed=1):
         if isinstance(counts, real_input.Texts):
             texts = counts
         else:

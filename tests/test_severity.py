@@ -37,14 +37,18 @@ TEXT = {
     "bot_share_reference": None,
     "scored_accounts": 0,
 }
-HASHTAG = {
-    f"{name}{part}": None
-    for name in ("repeaters", "copied", "co_reposted")
-    for part in ("", "_reference", "_p")
-} | {
-    name: TEXT[name]
-    for name in ("bot_share", "bot_share_low", "bot_share_high", "bot_share_reference", "scored_accounts")
-}
+HASHTAG = (
+    {
+        f"{name}{part}": None
+        for name in ("repeaters", "copied", "co_reposted")
+        for part in ("", "_reference", "_p")
+    }
+    | {"co_reposted_posts": 0}
+    | {
+        name: TEXT[name]
+        for name in ("bot_share", "bot_share_low", "bot_share_high", "bot_share_reference", "scored_accounts")
+    }
+)
 
 
 def finding(
@@ -227,8 +231,8 @@ def test_a_share_must_exceed_comparable_tags_by_the_effect_and_twice_and_not_by_
     def gained(value, reference, p=1e-20, **more):
         return points(hashtag(**share(name, value, reference, p), **more), name)
 
-    assert gained(0.01 + effect, 0.01) == most
-    assert gained(0.01 + effect - 0.001, 0.01) == 0
+    assert gained(0.11 + effect, 0.11) == most
+    assert gained(0.11 + effect - 0.001, 0.11) == 0
     assert gained(0.8, 0.4) == most
     assert gained(0.799, 0.4) == 0
     assert gained(0.9, 0.1, p=P_VALUE) == 0
@@ -240,6 +244,17 @@ def test_a_share_must_exceed_comparable_tags_by_the_effect_and_twice_and_not_by_
     assert gained(0.9, 0.1, accounts=15) == most
     assert gained(0.9, 0.1, total=CROWD) == most
     assert gained(0.9, 0.1, total=CROWD + 1) == 0
+
+
+def test_shared_reposts_say_more_where_they_are_of_several_posts_and_far_above():
+    assert points(hashtag(**share("co_reposted", 0.9, 0.1, 1e-20), co_reposted_posts=3), "co_reposted") == 45
+    assert points(hashtag(**share("co_reposted", 0.9, 0.1, 1e-20), co_reposted_posts=2), "co_reposted") == 25
+    assert points(hashtag(**share("co_reposted", 0.6, 0.15, 1e-20), co_reposted_posts=3), "co_reposted") == 25
+
+
+def test_repeaters_are_a_quarter_of_the_accounts_at_least():
+    assert points(hashtag(**share("repeaters", 0.25, 0.01, 1e-20)), "repeaters") == 45
+    assert points(hashtag(**share("repeaters", 0.249, 0.01, 1e-20)), "repeaters") == 0
 
 
 def test_shared_reposts_beside_copies_are_the_same_sign_and_add_little():

@@ -16,7 +16,8 @@ Definition
 
     * *repeaters*: the share of accounts with two posts or more under the tag;
     * *copied*: the share of its original posts whose folded text another account had posted under the tag;
-    * *co_reposted*: the share of its reposts whose post another account had reposted under the tag.
+    * *co_reposted*: the share of its reposts whose post another account had reposted under the tag, and how
+      many different posts these are.
 
     Each share is set against its median over comparable tags: of like size (within a factor of 4), judged in
     the same hour. The chance of a share at least as high is the binomial tail. A tag is judged when its posts
@@ -93,11 +94,11 @@ class HashtagSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 class _Minute:
     """What happened under one tag in one minute."""
 
-    __slots__ = ("co_reposted", "copied", "minute", "originals", "posts")
+    __slots__ = ("co_reposted", "copied", "minute", "originals", "posts", "shared_posts")
 
     def __init__(self, minute: int) -> None:
         self.minute = minute
-        self.posts = self.originals = self.copied = self.co_reposted = 0
+        self.posts = self.originals = self.copied = self.co_reposted = self.shared_posts = 0
 
 
 class _Use(NamedTuple):
@@ -146,6 +147,7 @@ class Tag:
         self.members.append(member)
         if member.declared and len(self.declared) < 1000:
             self.declared.add(member.account)
+        author = self.objects.get(use.object_key, "")
         shared = bool(use.object_key) and self._is_shared(use.object_key, member.account, max_copies)
         counts.posts += 1
         if use.original:
@@ -153,6 +155,7 @@ class Tag:
             counts.copied += shared
         else:
             counts.co_reposted += shared
+            counts.shared_posts += shared and author is not None
 
     def _is_shared(self, key: int, account: str, max_copies: int) -> bool:
         """Whether another account has posted this text, or reposted this post, under the tag."""
@@ -323,6 +326,7 @@ class Hashtags:
         posts = sum(held.values())
         evidence["recent_posts"] = recent
         evidence["recent_accounts"] = tag.accounts.count(minute - window + 1)
+        evidence["co_reposted_posts"] = sum(counts.shared_posts for counts in tag.minutes)
         evidence["growth"] = round((recent + 1) / (before + 1), 4)
         evidence["posts_per_account"] = round(posts / len(held), 4)
         evidence["top_account_share"] = round(max(held.values()) / posts, 4)

@@ -17,7 +17,7 @@ Definition
     `detectors.background.coincidence_bits` says how improbable the coincidence is among independent people.
 
 Defaults, and why
-    ``similarity`` 0.5: true copies with words swapped and a fifth cut lie above it at the 5th percentile.
+    ``similarity`` 0.45: copies of one text, each with words swapped and another fifth cut, lie about 0.5.
     ``window`` 60 min, by exact fold for all texts; by resemblance too, as long as the index has room
     (``index_rows``), members of clusters longest. ``min_accounts`` 3: two copies are a quotation.
     ``min_bits`` 0: a coincidence that chance gives once in such a stream is no finding.
@@ -74,7 +74,7 @@ _RESCUED = 16
 class NearDuplicateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of the near-duplicate detector. Times in minutes; sizes are counts."""
 
-    similarity: float = 0.5
+    similarity: float = 0.45
     window_minutes: int = 60
     single_minutes: int = 60
     """How long a text of one account is compared by resemblance, while the index has room."""

@@ -40,11 +40,17 @@ class PostIds:
     def __init__(self, worker: int) -> None:
         self._worker = (worker & 1023) << 12
         self._sequence = 0
+        self._used: set[int] = set()
 
     def next(self, time_ms: int) -> int:
         """The next id at `time_ms` (milliseconds since the epoch)."""
-        self._sequence = (self._sequence + 1) & 4095
-        return ((time_ms - _SNOWFLAKE_EPOCH_MS) << 22) | self._worker | self._sequence
+        while True:
+            self._sequence = (self._sequence + 1) & 4095
+            value = ((time_ms - _SNOWFLAKE_EPOCH_MS) << 22) | self._worker | self._sequence
+            # Cascades are not made in the order of time, so a number may come round within one millisecond.
+            if value not in self._used:
+                self._used.add(value)
+                return value
 
 
 class AccountIds:
