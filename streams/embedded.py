@@ -37,7 +37,7 @@ def spare_collector() -> None:
     The stages keep millions of small objects and make no cycles; at Python's defaults a good part of
     the time goes into looking for them again and again.
     """
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(200_000, 50, 100)
 
 
 class PairSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -33,20 +33,47 @@ import re
 
 from detectors.events import Profile
 
-_WORDS = re.compile(
-    r"\b(?:newsroom|news desk|news agency|breaking news|newspaper|r[ée]daction|agence de presse|"
-    r"journal officiel|m[ée]dia|quotidien r[ée]gional|compte officiel|official account|officiel|official|"
-    r"section locale|f[ée]d[ée]ration|local branch|press office|service de presse|"
-    r"automated|automatique|automatis[ée]|robot|bot)\b",
-    re.IGNORECASE,
+_WORDS = frozenset(
+    [
+        "newsroom",
+        "newspaper",
+        "rédaction",
+        "redaction",
+        "média",
+        "media",
+        "officiel",
+        "officielle",
+        "official",
+        "fédération",
+        "federation",
+        "automated",
+        "automatique",
+        "automatisé",
+        "automatisée",
+        "robot",
+        "bot",
+    ]
 )
-_HANDLE = re.compile(r"(?:bot|news|info|actu|official|officiel)\d*$", re.IGNORECASE)
+_PHRASES = (
+    "news desk",
+    "news agency",
+    "breaking news",
+    "agence de presse",
+    "quotidien régional",
+    "section locale",
+    "local branch",
+    "press office",
+    "service de presse",
+)
+_ENDINGS = ("bot", "news", "info", "actu", "official", "officiel")
+_WORD = re.compile(r"\w+")
 
 
 def is_declared(profile: Profile | None) -> bool:
     """Whether the profile itself says that it is an organisation or a bot."""
     if profile is None:
         return False
-    if profile.handle and _HANDLE.search(profile.handle):
+    if profile.handle and profile.handle.rstrip("0123456789").lower().endswith(_ENDINGS):
         return True
-    return any(text and _WORDS.search(text) for text in (profile.name, profile.description))
+    said = f"{profile.name or ''} \n {profile.description or ''}".lower()
+    return not _WORDS.isdisjoint(_WORD.findall(said)) or any(phrase in said for phrase in _PHRASES)

@@ -65,6 +65,8 @@ from detectors.text import template
 
 MINUTE_MS = 60_000
 _EVIDENCE_POSTS = 50
+_SPREAD = 0.1
+"""Twice the standard error of an estimate from 128 rows, sqrt(s (1 - s) / 128)."""
 _EVIDENCE_KEYS = 200
 _EVIDENCE_TARGETS = 20
 _RESCUED = 16
@@ -187,7 +189,7 @@ class NearDuplicates:
         texts = [(batch.posts[row].text, batch.fingerprints[row].folded) for row in fresh]
         keys = [batch.fingerprints[row].key for row in fresh]
         for folded, key in zip((text[1] for text in texts), keys, strict=True):
-            if key & 3 == 0:
+            if key & 7 == 0:  # a sample tells the common words as well
                 self.words.add(folded, batch.tick_ms)
         size = self.settings.index_rows
         for start in range(0, len(texts), size // 4):
@@ -207,7 +209,7 @@ class NearDuplicates:
         rows, rescued = self._place(texts, keys, batch.tick_ms)
         folds = [text[1] for text in texts] + [text[1] for text, _ in rescued]
         positions, others, met = self._index.meet(
-            sketches.signatures(folds), rows, self.settings.similarity - 0.15
+            sketches.signatures(folds), rows, self.settings.similarity - _SPREAD
         )
         self.candidates += met
         self.compared_posts += new
