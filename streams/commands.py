@@ -244,8 +244,8 @@ def _print_summary(out: Console, numbers: dict[str, Any], run: Run, chosen: argp
                 data["severity"],
                 str(data["score"]),
                 data["case_id"][:9],
-                data["window"]["start"][11:19],
-                data["window"]["end"][11:19],
+                data["window"]["start"][5:16].replace("T", " "),
+                data["window"]["end"][5:16].replace("T", " "),
                 f"{data['group']['accounts_total']:,}",
                 printable(_short(data["summary"][chosen.language])),
             )
