@@ -5,9 +5,9 @@
 One hour of the operation is laid on one hour of organic posts (three organic files on each other, their time
 compressed), so that the operation is a tenth of the posts or less; it is thinned by account where it is more.
 Each mixed hour is a stream of its own: nothing is remembered from one to the next. All times are cut to the
-minute, and all profile fields and languages are dropped on both sides, since not all sources have them. Which
-hours are used, and how the organic files are shifted, is drawn with the seed. The labels are never shown to
-the pipeline.
+minute, and all profile fields and languages are dropped on both sides, since not all sources have them. All
+hours with a pushed hashtag are used, and some of those with copied texts; which, and how the organic files
+are shifted, is drawn with the seed. The labels are never shown to the pipeline.
 
 The data is found by VIGIE_SHARED_DATA, or in ../shared/data beside the checkout.
 """
@@ -336,7 +336,7 @@ def evaluate(folder: Path, per_window: int, seed: int) -> Iterator[tuple[str, Te
             score_texts(texts, mixed, run(mixed.posts))
             score_edited(texts, mixed, rng)
             yield f"{window}: texts", texts
-        for hour in rng.sample(with_tags, min(4 * per_window, len(with_tags))):
+        for hour in with_tags:
             mixed = mix(organic, hour, rng)
             if not has_pushed_tag(mixed.operation):
                 continue  # thinned to a tenth of the stream, the push is too small to count
@@ -402,7 +402,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--hours", type=int, default=8, help="hours drawn from each window (default 8)")
+    parser.add_argument(
+        "--hours",
+        type=int,
+        default=8,
+        help="hours with copied texts drawn from each window (default 8); hashtags take all hours",
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     arguments = parser.parse_args()

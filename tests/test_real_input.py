@@ -1,4 +1,4 @@
-"""The figures on real, labelled posts, over a few hours; `make evaluate` runs more of them."""
+"""The figures on real, labelled posts, over some hours; `make evaluate` runs more of them."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import Counter, deque
 from itertools import combinations
 
@@ -10,6 +11,7 @@ from detectors.pairs import Tie
 from detectors.sketches import jaccard, shingles
 
 _VARIANTS = 12
+_FEW = 8
 
 
 class TextCluster:
@@ -91,7 +93,11 @@ class TextCluster:
 
     def absorb(self, other: TextCluster, max_members: int) -> None:
         """Take in another cluster, found to be of the same text."""
-        self.members = deque(sorted((*self.members, *other.members)))
+        if len(other.members) <= _FEW:  # the usual case: one text joins a cluster
+            for member in other.members:
+                insort(self.members, member)
+        else:
+            self.members = deque(sorted((*self.members, *other.members)))
         self.accounts.update(other.accounts)
         self.keys += other.keys
         self.sharers |= other.sharers
