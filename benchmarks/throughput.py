@@ -1,6 +1,6 @@
 """How fast the embedded pipeline is, as ratios to reading the JSON alone; where the time and the memory go.
 
-    python benchmarks/throughput.py [--posts 20000] [--rates 280,50,5800] [--rounds 5] [--json]
+    python benchmarks/throughput.py [--posts 40000] [--rates 280,50,5800] [--rounds 5] [--json]
     python benchmarks/throughput.py --profile [--json]   where the time goes, by stage
     python benchmarks/throughput.py --memory [--json]    peak memory of a million posts within the hour
 
@@ -361,7 +361,7 @@ def show_memory(result: dict[str, Any]) -> None:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Throughput and memory of the embedded pipeline.")
-    parser.add_argument("--posts", type=int, default=20_000, help="posts in each run")
+    parser.add_argument("--posts", type=int, default=40_000, help="posts in each run")
     parser.add_argument("--rates", default="280,50,5800", help="posts in a second of event time")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--profile", action="store_true", help="where the time goes, at the first rate")

@@ -189,7 +189,7 @@ class BandTable:
     A full bucket list would grow with the popularity of a phrase; here a text meets at most one earlier
     text in each band, so candidates for a post never exceed `BANDS`, twice (once from earlier batches, once
     from its own). Since copies form a chain (each meets the one before), the cluster stays whole. Memory
-    does not depend on the input: `BANDS * slots * 4` bytes for the slots, `rows * ROWS` bytes for digests.
+    does not depend on the input: `BANDS * rows * 4` bytes for the slots, `rows * ROWS` bytes for digests.
 
     Parameters
     ----------
@@ -201,8 +201,8 @@ class BandTable:
         if rows < 2 or rows & (rows - 1):
             raise ValueError(f"rows must be a power of two, got {rows}")
         self.rows = rows
-        self._shift = np.uint64(64 - (rows.bit_length()))  # twice as many slots as rows
-        self._slots = np.zeros((BANDS, 2 * rows), dtype=np.int32)  # row + 1; 0 is empty
+        self._shift = np.uint64(65 - rows.bit_length())  # as many slots as rows
+        self._slots = np.zeros((BANDS, rows), dtype=np.int32)  # row + 1; 0 is empty
         self._digests = np.zeros((rows, ROWS), dtype=np.uint8)
         self._bands = np.arange(BANDS)
 
