@@ -257,6 +257,14 @@ class NearDuplicates:
     ) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], list[tuple[tuple[str, str], int]]]:
         """Give each text a row of the index; texts of live clusters that are pushed out get a new row."""
         size = self.settings.index_rows
+        first, last = self._next_row, self._next_row + len(texts)
+        if last <= size and not any(self._row_text[first:last]):
+            # Nothing is pushed out: the usual case while the index has room.
+            self._row_text[first:last] = texts
+            self._row_time[first:last] = [now_ms] * len(texts)
+            self._row_key[first:last] = keys
+            self._next_row = last % size
+            return np.arange(first, last, dtype=np.int64), []
         recent = now_ms - self.settings.single_minutes * MINUTE_MS
         rescued: list[tuple[tuple[str, str], int]] = []
         # The rows that rescued texts move to are taken from others in turn.
