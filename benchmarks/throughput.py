@@ -23,6 +23,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import resource
 import statistics
 import subprocess
@@ -311,11 +312,20 @@ def child(name: str, path: Path) -> None:
         texts = pipeline.near_duplicates
         seen = {"texts": len(texts), "accounts": len(pipeline.accounts), "evicted_texts": texts.evicted}
     spent = time.process_time() - begin
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB on Linux
-    print(json.dumps({"peak_mib": round(peak / 1024), "seconds": round(spent, 1), **seen}))
+    print(json.dumps({"peak_mib": round(peak_mib()), "seconds": round(spent, 1), **seen}))
 
 
 # -- what is printed -------------------------------------------------------------------------------
+
+
+def peak_mib() -> float:
+    """Peak memory of this process in MiB. A started child inherits the peak that getrusage tells."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        kib = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+        if kib:
+            return int(kib[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def machine() -> str:
