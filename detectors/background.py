@@ -89,13 +89,13 @@ def coincidence_bits(text_bits: float, accounts: int, posts: int) -> float:
 class ScoreBackground:
     """Mean automation score over the accounts of the stream, each counted once while it is remembered.
 
-    Sums are integers and halved together every hour of event time, so that the mean follows the stream.
+    Sums are integers, so that it does not matter how many partitions the accounts came from; they are halved
+    together every hour of event time, so that the mean follows the stream.
 
     Examples
     --------
     >>> background = ScoreBackground()
-    >>> for score in [100] * 150 + [300] * 50:
-    ...     background.add(score, 0)
+    >>> background.add(accounts=200, total=30_000, tick_ms=0)
     >>> background.share()
     0.15
     """
@@ -103,24 +103,24 @@ class ScoreBackground:
     MIN_ACCOUNTS = 200
 
     def __init__(self) -> None:
-        self._accounts = 0
-        self._sum = 0
-        self._halved_ms = 0
+        self.accounts = 0
+        self.total = 0
+        self.halved_ms = 0
 
-    def add(self, score: int, time_ms: int) -> None:
-        """Count one account with its score, 0 to 1000."""
-        if time_ms - self._halved_ms >= HOUR_MS:
-            self._accounts //= 2
-            self._sum //= 2
-            self._halved_ms = time_ms
-        self._accounts += 1
-        self._sum += score
+    def add(self, accounts: int, total: int, tick_ms: int) -> None:
+        """Count the newly scored accounts of one tick, with the sum of their scores, each 0 to 1000."""
+        if tick_ms - self.halved_ms >= HOUR_MS:
+            self.accounts //= 2
+            self.total //= 2
+            self.halved_ms = tick_ms
+        self.accounts += accounts
+        self.total += total
 
     def share(self) -> float | None:
         """Expected share of automated accounts in the stream; None under 200 accounts."""
-        if self._accounts < self.MIN_ACCOUNTS:
+        if self.accounts < self.MIN_ACCOUNTS:
             return None
-        return round(self._sum / (1000 * self._accounts), 4)
+        return round(self.total / (1000 * self.accounts), 4)
 
 
 def expected_share(scores: list[int]) -> Evidence:

@@ -31,6 +31,9 @@ REASONS: dict[str, str] = {
 }
 """Every reason for which a record can be refused, with its meaning."""
 
+CANARY = "vigie-canary"
+"""The platform of synthetic posts that test the way from end to end; they count for nothing else."""
+
 MAX_ID_LENGTH = 1024
 _EARLIEST_MS = 946_684_800_000  # 2000-01-01
 _LATEST_MS = 4_102_444_800_000  # 2100-01-01

@@ -66,6 +66,18 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Keys of the exact folds of a group of copies, see `detectors.text.text_key`."""
 
 
+class Measured(msgspec.Struct, frozen=True, array_like=True):
+    """Measurements of one subject, to be set against those of comparable ones."""
+
+    subject: str
+    size: int
+    """Accounts."""
+    shares: dict[str, tuple[int, int]]
+    """For each measure: so many of so many."""
+    finding: Finding | None
+    """None where the subject only serves for comparison."""
+
+
 def stable_id(prefix: str, *parts: str) -> str:
     """Short id that depends on nothing but its parts.
 

@@ -3,12 +3,29 @@
 One shared object is a coincidence or a taste; the same two accounts sharing several *distinct* rare objects,
 each within a short time, is repetition, and repetition is what separates an operation from a crowd
 (absolute counts, not quantiles: a quantile always returns something, on innocent data too).
+
+`Pairs` counts, one pair by itself, so it can be spread over any number of partitions; it passes on the few
+pairs that repeat. `Repetition` holds these and answers for whole groups.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import NamedTuple
+
+import msgspec
+
+HOUR_MS = 3_600_000
+_TIMES = 16
+"""Shared objects of one pair of which the time is kept; the oldest go first."""
+
+
+class PairSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings of repeated sharing by pairs of accounts."""
+
+    window_hours: int = 24
+    min_objects: int = 2
+    max_pairs: int = 1_000_000
 
 
 class Tie(NamedTuple):
@@ -20,76 +37,104 @@ class Tie(NamedTuple):
 
 
 class Pairs:
-    """Counts distinct shared objects of each pair over a sliding window; bounded.
-
-    Parameters
-    ----------
-    window_ms : int
-        How long a tie counts.
-    min_objects : int
-        Distinct shared objects from which a pair counts as repeated.
-    max_pairs : int
-        Bound on pairs held. Pairs with one shared object go first, oldest first.
+    """The PAIRS stage: counts distinct shared objects of each pair over a sliding window; bounded.
 
     Examples
     --------
-    >>> pairs = Pairs(window_ms=1000, min_objects=2, max_pairs=10)
-    >>> pairs.add([Tie("a", "b", 0)])
-    >>> pairs.repetition(["a", "b", "c"], 0)
-    (0, 0)
-    >>> pairs.add([Tie("b", "a", 10)])
-    >>> pairs.repetition(["a", "b", "c"], 10)
-    (2, 2)
+    >>> pairs = Pairs()
+    >>> pairs.take([Tie("a", "b", 0)], 0)
+    []
+    >>> pairs.take([Tie("b", "a", 10)], 10)
+    [Tie(one='a', other='b', time_ms=0), Tie(one='a', other='b', time_ms=10)]
+    >>> pairs.take([Tie("a", "b", 20)], 20)
+    [Tie(one='a', other='b', time_ms=20)]
     """
 
-    def __init__(self, *, window_ms: int, min_objects: int, max_pairs: int) -> None:
-        self._window_ms = window_ms
-        self._min_objects = min_objects
-        self._max_pairs = max_pairs
+    def __init__(self, settings: PairSettings | None = None) -> None:
+        self.settings = settings or PairSettings()
+        self._window_ms = self.settings.window_hours * HOUR_MS
         self._once: dict[tuple[str, str], int] = {}
-        self._again: dict[str, dict[str, list[int]]] = {}
-        self._again_pairs = 0
+        self._again: dict[tuple[str, str], int] = {}
+        """Newest time of each pair that shared two objects or more."""
+        self._minute = 0
         self.evicted = 0
 
     def __len__(self) -> int:
-        return len(self._once) + self._again_pairs
+        return len(self._once) + len(self._again)
 
-    def add(self, ties: Iterable[Tie]) -> None:
-        """Count ties. Each must be of an object that the pair has not shared before."""
-        for one, other, time_ms in ties:
-            first, second = (one, other) if one < other else (other, one)
-            times = self._again.get(first, {}).get(second)
-            if times is not None:
-                times.append(time_ms)
-                del times[:-16]
+    def take(self, ties: Iterable[Tie], tick_ms: int) -> list[Tie]:
+        """Count the ties of one tick; return those of pairs that share several objects by now.
+
+        Each tie must be of an object that the pair has not shared before.
+        """
+        repeated: list[Tie] = []
+        ordered = sorted((min(one, other), max(one, other), at) for one, other, at in ties)
+        for one, other, time_ms in ordered:
+            pair = (one, other)
+            if pair in self._again:
+                self._again[pair] = max(time_ms, self._again[pair])
+                repeated.append(Tie(one, other, time_ms))
                 continue
-            before = self._once.pop((first, second), None)
+            before = self._once.pop(pair, None)
             if before is None or time_ms - before > self._window_ms:
-                self._once[first, second] = time_ms
+                self._once[pair] = time_ms
             else:
-                shared = [before, time_ms]
-                self._again.setdefault(first, {})[second] = shared
-                self._again.setdefault(second, {})[first] = shared
-                self._again_pairs += 1
-        while len(self) > self._max_pairs:
-            self._evict()
+                self._again[pair] = max(before, time_ms)
+                repeated += (Tie(one, other, before), Tie(one, other, time_ms))
+        if tick_ms // 60_000 != self._minute:
+            self._minute = tick_ms // 60_000
+            self._expire(tick_ms - self._window_ms)
+        while len(self) > self.settings.max_pairs:
+            self.evicted += 1
+            store = self._once or self._again
+            del store[next(iter(store))]
+        return repeated
 
-    def expire(self, now_ms: int) -> None:
+    def _expire(self, limit_ms: int) -> None:
         """Forget what lies before the window."""
-        limit = now_ms - self._window_ms
         old = []
         for pair, time_ms in self._once.items():
-            if time_ms >= limit:
+            if time_ms >= limit_ms:
                 break
             old.append(pair)
         for pair in old:
             del self._once[pair]
-        for one in list(self._again):
-            partners = self._again.get(one, {})
-            for other in [b for b, times in partners.items() if times[-1] < limit]:
-                self._drop(one, other)
+        for pair in [pair for pair, newest in self._again.items() if newest < limit_ms]:
+            del self._again[pair]
 
-    def repetition(self, accounts: Iterable[str], now_ms: int) -> tuple[int, int]:
+
+class Repetition:
+    """The pairs that share objects again and again, as a graph to ask about groups.
+
+    Examples
+    --------
+    >>> graph = Repetition()
+    >>> graph.take([Tie("a", "b", 0), Tie("a", "b", 10)], 10)
+    >>> graph.among(["a", "b", "c"], 10)
+    (2, 2)
+    """
+
+    def __init__(self, settings: PairSettings | None = None) -> None:
+        self.settings = settings or PairSettings()
+        self._window_ms = self.settings.window_hours * HOUR_MS
+        self._partners: dict[str, dict[str, list[int]]] = {}
+        self._minute = 0
+
+    def take(self, ties: Iterable[Tie], tick_ms: int) -> None:
+        """Take in the repeated ties of one tick."""
+        for one, other, time_ms in sorted(ties):
+            times = self._partners.get(one, {}).get(other)
+            if times is None:
+                times = []
+                self._partners.setdefault(one, {})[other] = times
+                self._partners.setdefault(other, {})[one] = times
+            times.append(time_ms)
+            del times[:-_TIMES]
+        if tick_ms // 60_000 != self._minute:
+            self._minute = tick_ms // 60_000
+            self._expire(tick_ms - self._window_ms)
+
+    def among(self, accounts: Iterable[str], now_ms: int) -> tuple[int, int]:
         """How a group's accounts are tied among themselves by repeated sharing.
 
         Returns
@@ -100,28 +145,21 @@ class Pairs:
         """
         group = set(accounts)
         limit = now_ms - self._window_ms
+        least = self.settings.min_objects
         linked = most = 0
         for one in group:
             best = 0
-            for other, times in self._again.get(one, {}).items():
+            for other, times in self._partners.get(one, {}).items():
                 if other in group:
                     best = max(best, sum(1 for time_ms in times if time_ms >= limit))
-            if best >= self._min_objects:
-                linked += 1
+            linked += best >= least
             most = max(most, best)
-        return linked, most if most >= self._min_objects else 0
+        return linked, most if most >= least else 0
 
-    def _evict(self) -> None:
-        self.evicted += 1
-        if self._once:
-            del self._once[next(iter(self._once))]
-        else:
-            one = next(iter(self._again))
-            self._drop(one, next(iter(self._again[one])))
-
-    def _drop(self, one: str, other: str) -> None:
-        for first, second in ((one, other), (other, one)):
-            partners = self._again.get(first)
-            if partners is not None and partners.pop(second, None) is not None and not partners:
-                del self._again[first]
-        self._again_pairs -= 1
+    def _expire(self, limit_ms: int) -> None:
+        for one in list(self._partners):
+            partners = self._partners[one]
+            for other in [name for name, times in partners.items() if max(times) < limit_ms]:
+                del partners[other]
+            if not partners:
+                del self._partners[one]

@@ -23,8 +23,8 @@ class TimeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     tick_s: int = 5
 
 
-class TickBuffer:
-    """Holds posts until the watermark has passed their tick; drops late ones and repeated ids.
+class Gate:
+    """Where posts enter: decides which are late, post by post, and so what the watermark is.
 
     Examples
     --------
@@ -32,33 +32,75 @@ class TickBuffer:
     >>> def post(name, ms):
     ...     at = 1_500_000_000_000 + ms
     ...     return from_mapping({"id": name, "platform": "x", "author_id": "a", "created_at": at})
-    >>> buffer = TickBuffer(TimeSettings(grace_s=1, tick_s=5))
-    >>> buffer.add([post("b", 4000), post("a", 3500), post("b", 4000), post("c", 6000), post("d", 4999)])
+    >>> gate = Gate(TimeSettings(grace_s=1))
+    >>> [one.id for one in gate.admit([post("a", 4000), post("b", 3000), post("c", 2999)])]
+    ['a', 'b']
+    >>> gate.late, gate.watermark_ms - 1_500_000_000_000
+    (1, 3000)
+    """
+
+    def __init__(self, settings: TimeSettings | None = None) -> None:
+        settings = settings or TimeSettings()
+        self.grace_ms = settings.grace_s * 1000
+        self.watermark_ms = 0
+        self.late = 0
+
+    def admit(self, posts: Iterable[Post]) -> list[Post]:
+        """The posts that are in time, in order of arrival."""
+        watermark, grace = self.watermark_ms, self.grace_ms
+        admitted: list[Post] = []
+        for post in posts:
+            at = post.time_ms
+            if at < watermark:
+                self.late += 1
+                continue
+            if at - grace > watermark:
+                watermark = at - grace
+            admitted.append(post)
+        self.watermark_ms = watermark
+        return admitted
+
+    def advance(self, watermark_ms: int) -> None:
+        """Move the watermark forward without a post: a silent live stream, or the end of a file."""
+        self.watermark_ms = max(self.watermark_ms, watermark_ms)
+
+
+class TickBuffer:
+    """Holds posts until the watermark has passed their tick; drops repeated ids.
+
+    Examples
+    --------
+    >>> from detectors.events import from_mapping
+    >>> def post(name, ms):
+    ...     at = 1_500_000_000_000 + ms
+    ...     return from_mapping({"id": name, "platform": "x", "author_id": "a", "created_at": at})
+    >>> buffer = TickBuffer(TimeSettings(tick_s=5))
+    >>> buffer.add([post("b", 4000), post("a", 3500), post("b", 4000), post("c", 6000)])
+    >>> buffer.advance(1_500_000_005_000)
     >>> [(tick - 1_500_000_000_000, [p.id for p in posts]) for tick, posts in buffer.ready()]
     [(5000, ['a', 'b'])]
-    >>> buffer.late, buffer.duplicates
+    >>> buffer.duplicates, buffer.held
     (1, 1)
     """
 
     def __init__(self, settings: TimeSettings | None = None) -> None:
         settings = settings or TimeSettings()
         self.tick_ms = settings.tick_s * 1000
-        self.grace_ms = settings.grace_s * 1000
         self.watermark_ms = 0
         self.late = 0
+        """Posts refused because their tick may have been judged: none, behind a `Gate`."""
         self.duplicates = 0
         self.held = 0
         self._ticks: dict[int, dict[tuple[str, str], Post]] = {}
 
     def add(self, posts: Iterable[Post]) -> None:
         """Take posts in, in order of arrival."""
-        watermark, grace, tick_ms, ticks = self.watermark_ms, self.grace_ms, self.tick_ms, self._ticks
+        watermark, tick_ms, ticks = self.watermark_ms, self.tick_ms, self._ticks
         for post in posts:
             at = post.time_ms
             if at < watermark:
                 self.late += 1
                 continue
-            watermark = max(watermark, at - grace)
             tick = at - at % tick_ms + tick_ms
             held = ticks.get(tick)
             if held is None:
@@ -70,10 +112,9 @@ class TickBuffer:
             else:
                 held[key] = post
                 self.held += 1
-        self.watermark_ms = watermark
 
     def advance(self, watermark_ms: int) -> None:
-        """Move the watermark forward without a post: a silent live stream, or the end of a file."""
+        """Move the watermark forward."""
         self.watermark_ms = max(self.watermark_ms, watermark_ms)
 
     def ready(self) -> Iterator[tuple[int, list[Post]]]:
@@ -83,11 +124,13 @@ class TickBuffer:
             self.held -= len(posts)
             yield tick, posts
 
-    def finish(self) -> Iterator[tuple[int, list[Post]]]:
-        """The ticks that are left, after the final watermark of an input that has ended."""
-        if self._ticks:
-            self.advance(max(self._ticks))
-        yield from self.ready()
+    def last_tick(self) -> int:
+        """The newest tick that holds a post; the watermark if none does."""
+        return max(self._ticks, default=self.watermark_ms)
+
+    def posts(self) -> list[Post]:
+        """All posts held, in canonical order: what a checkpoint keeps."""
+        return sorted((post for held in self._ticks.values() for post in held.values()), key=canonical_order)
 
 
 canonical_order: Callable[[Post], tuple[int, str, str]] = attrgetter("time_ms", "platform", "id")

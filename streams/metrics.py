@@ -84,7 +84,7 @@ def _evicted(pipeline: Pipeline) -> dict[str, float]:
         "accounts": pipeline.accounts.evicted,
         "reposts": pipeline.co_reposts.evicted,
         "pairs": pipeline.pairs.evicted,
-        "cases": pipeline.cases.evicted,
+        "cases": pipeline.judge.cases.evicted,
     }
 
 
@@ -95,7 +95,7 @@ def _entries(pipeline: Pipeline) -> dict[str, float]:
         "accounts": len(pipeline.accounts),
         "reposts": len(pipeline.co_reposts),
         "pairs": len(pipeline.pairs),
-        "cases": len(pipeline.cases),
+        "cases": len(pipeline.judge.cases),
     }
 
 
@@ -103,13 +103,13 @@ _Read = Callable[[Pipeline, Tally, dict[str, int]], dict[str, float]]
 _VALUES: dict[str, _Read] = {
     "vigie_posts_read_total": lambda p, t, a: {"": t.posts},
     "vigie_posts_processed_total": lambda p, t, a: {"": p.tallies.processed},
-    "vigie_posts_late_total": lambda p, t, a: {"": p.buffer.late},
+    "vigie_posts_late_total": lambda p, t, a: {"": p.gate.late},
     "vigie_posts_duplicate_total": lambda p, t, a: {"": p.buffer.duplicates},
     "vigie_records_rejected_total": lambda p, t, a: {name: t.reasons.get(name, 0) for name in REASONS},
     "vigie_events_total": lambda p, t, a: {"": t.events},
-    "vigie_findings_total": lambda p, t, a: {"": p.tallies.findings},
+    "vigie_findings_total": lambda p, t, a: {"": p.judge.judged},
     "vigie_alerts_total": lambda p, t, a: {name: a.get(name, 0) for name in SEVERITIES},
-    "vigie_cases_open": lambda p, t, a: {"": len(p.cases)},
+    "vigie_cases_open": lambda p, t, a: {"": len(p.judge.cases)},
     "vigie_watermark_seconds": lambda p, t, a: {"": p.buffer.watermark_ms / 1000},
     "vigie_posts_held": lambda p, t, a: {"": p.buffer.held},
     "vigie_near_duplicate_candidates_total": lambda p, t, a: {"": p.near_duplicates.candidates},

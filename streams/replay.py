@@ -76,8 +76,8 @@ def play(
         if live and not posts:
             now_ms = time.time_ns() // 1_000_000
             # A recording piped in has no present: only a stream that is near the clock is moved by it.
-            if now_ms - pipeline.buffer.watermark_ms < _LIVE_MS:
-                yield from _stamped(pipeline.advance(now_ms - pipeline.buffer.grace_ms), run)
+            if now_ms - pipeline.gate.watermark_ms < _LIVE_MS:
+                yield from _stamped(pipeline.advance(now_ms - pipeline.gate.grace_ms), run)
     yield from _stamped(pipeline.finish(), run)
 
 
@@ -146,16 +146,16 @@ def summary(run: Run, pipeline: Pipeline, rejected: dict[str, int], events: int)
     return {
         "posts": {
             "processed": processed,
-            "late": buffer.late,
+            "late": pipeline.gate.late + buffer.late,
             "duplicate": buffer.duplicates,
             "rejected": sum(rejected.values()),
             "events": events,
         },
         "rejected_by_reason": rejected,
-        "event_time_until": _until(buffer.watermark_ms),
+        "event_time_until": _until(pipeline.gate.watermark_ms),
         "cases": run.cases_by_severity(),
         "alerts": {name: run.alerts[name] for name in ("critical", "warning", "notice")},
-        "open_coordination": len(pipeline.tallies.open_groups),
+        "open_coordination": len(pipeline.judge.open_groups),
         "seconds": round(seconds, 2),
         "posts_per_second": round(processed / seconds) if seconds > 0 else None,
         "evicted": {

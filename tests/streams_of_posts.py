@@ -14,7 +14,7 @@ import orjson
 from hypothesis import strategies as st
 
 from detectors.accounts.stage import Accounts
-from detectors.batches import SignalBatch
+from detectors.batches import Signals
 from detectors.events import Post, Profile, from_mapping
 from detectors.groups.near_duplicates import NearDuplicateSettings
 from detectors.windows import TickBuffer, TimeSettings
@@ -237,7 +237,7 @@ def run(
         alerts += pipeline.feed(batch)
         newest = max(newest, *(one.time_ms for one in batch))
         if advance is not None and advance.random() < 0.5:
-            implied = newest - pipeline.buffer.grace_ms
+            implied = newest - pipeline.gate.grace_ms
             alerts += pipeline.advance(implied - advance.choice((0, 0, 1, advance.randrange(20_000))))
     alerts += pipeline.finish()
     return alerts
@@ -258,10 +258,11 @@ def alerts_of(
     return canonical(run(Pipeline(settings or SMALL), posts, batch_sizes, advance))
 
 
-def batches(posts: Iterable[Post], accounts: Accounts | None = None) -> Iterator[SignalBatch]:
+def batches(posts: Iterable[Post], accounts: Accounts | None = None) -> Iterator[Signals]:
     """The signals of a stream, tick by tick, as the detectors are given them."""
     accounts = accounts or Accounts()
     buffer = TickBuffer(TimeSettings(grace_s=0))
     buffer.add(sorted(posts, key=lambda one: one.time_ms))
-    for tick_ms, held in buffer.finish():
-        yield accounts.take(tick_ms, held)
+    buffer.advance(buffer.last_tick())
+    for tick_ms, held in buffer.ready():
+        yield accounts.take(tick_ms, held).signals()

@@ -366,7 +366,7 @@ def test_newsrooms_that_copy_one_another_are_shown_as_open_and_not_alerted():
         pipeline = Pipeline(SMALL)
         alerts = run(pipeline, posts + copies)
         assert bool(alerts) == bool(wanted)
-        assert bool(pipeline.tallies.open_groups) != bool(wanted)
+        assert bool(pipeline.judge.open_groups) != bool(wanted)
 
 
 def test_an_operation_that_comes_and_goes_never_uses_an_alert_id_twice():

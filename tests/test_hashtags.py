@@ -15,7 +15,7 @@ from streams_of_posts import MINUTE, SECOND, START_MS, batches, person, post, ro
 from detectors.accounts.stage import Accounts
 from detectors.background import ENOUGH, binomial_tail, expected_share
 from detectors.distinct import SlidingDistinct
-from detectors.groups.hashtags import Hashtags, HashtagSettings
+from detectors.groups.hashtags import Hashtags, HashtagSettings, TagReferences
 
 WINDOW, LONG = 15, 60
 PROFILES = (None, robot(), person())
@@ -24,7 +24,13 @@ PROFILES = (None, robot(), person())
 def judged(posts, **settings_):
     """All findings of a stream, in order, and the detector."""
     one = Hashtags(HashtagSettings(**settings_))
-    return [finding for batch in batches(posts) for finding in one.take(batch)], one
+    return list(findings_of(one, batches(posts))), one
+
+
+def findings_of(one: Hashtags, signals):
+    references = TagReferences()
+    for each in signals:
+        yield from references.take(one.take(each), each.tick_ms)
 
 
 # -- exact counts against a slow reading of the definition -----------------------------------------
@@ -96,7 +102,7 @@ def test_every_number_is_that_of_a_slow_count(posts):
     findings, _ = judged(posts, min_accounts=4, growth=1.0001)
     scores = {}
     for batch in batches(posts):
-        for member in batch.members:
+        for member in (use.member for use in batch.tags):
             scores[member.account.partition("\x1f")[2]] = member.score
     for finding in findings:
         name = finding.subjects[0].value
@@ -301,14 +307,14 @@ def test_a_tag_of_twenty_thousand_accounts_is_judged_with_its_estimate():
         for n in range(24_000)
     ]
     one = Hashtags(HashtagSettings(exact_accounts=1024))
-    findings = [finding for batch in batches(posts, Accounts()) for finding in one.take(batch)]
+    findings = list(findings_of(one, batches(posts, Accounts())))
     last = findings[-1]
     seen = len({found.author_id for found in posts if found.time_ms < last.judged_ms})
     assert last.accounts_total == pytest.approx(seen, rel=0.05)
     assert len(last.accounts) <= 1024
     assert last.evidence["repeaters"] == pytest.approx((last.posts_total - seen) / seen, abs=0.05)
     low, high = sorted(
-        score for score in {member.score for batch in batches(posts[:3]) for member in batch.members}
+        score for score in {member.score for batch in batches(posts[:3]) for member in (use.member for use in batch.tags)}
     )
     assert last.evidence["bot_share"] == pytest.approx((2 * high + low) / 3000, abs=0.06)
 
@@ -355,7 +361,7 @@ def test_invented_hashtags_are_forgotten_while_a_real_one_is_still_judged():
             post(f"r{part}.{n}", f"r{part * 3 + n}", at + n * 20 * SECOND, f"{n} #lune") for n in range(3)
         ]
         for batch in batches(flood + real, accounts):
-            findings += one.take(batch)
+            findings += [each.finding for each in one.take(batch) if each.finding]
             most = max(most, len(one))
     assert most <= 2500
     assert one.evicted >= 200_000 - 2500

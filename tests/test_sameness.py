@@ -53,7 +53,7 @@ def test_any_order_of_arrival_inside_the_grace_gives_the_same_alerts(stream, see
     assert inversions(order) > 20
     pipeline = Pipeline(SMALL)
     assert canonical(run(pipeline, order, [50])) == alerts_of(stream.posts)
-    assert pipeline.buffer.late == 0
+    assert pipeline.gate.late == 0
     assert pipeline.tallies.processed == len(stream.posts)
 
 
@@ -151,7 +151,7 @@ def test_a_post_late_within_the_grace_counts_and_a_later_one_is_only_counted_as_
     pipeline = Pipeline(SMALL)
     arrived = [*posts[:place], at_the_watermark, *too_late, *posts[place:]]
     alerts = canonical(run(pipeline, arrived, [64]))
-    assert pipeline.buffer.late == 12
+    assert pipeline.gate.late == 12
     assert pipeline.tallies.processed == len(posts) + 1
     in_order = sorted([*posts, at_the_watermark], key=lambda one: one.time_ms)
     assert alerts == alerts_of(in_order)

@@ -9,11 +9,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streams_of_posts import START_MS, post, shuffled
 
-from detectors.windows import TickBuffer, TimeSettings, canonical_order, newer
+from detectors.windows import Gate, TickBuffer, TimeSettings, canonical_order, newer
 
 
-def buffer(grace_s: int = 10, tick_s: int = 5) -> TickBuffer:
-    return TickBuffer(TimeSettings(grace_s=grace_s, tick_s=tick_s))
+class Entrance(TickBuffer):
+    """A buffer behind its gate, as posts enter a pipeline."""
+
+    def __init__(self, settings: TimeSettings) -> None:
+        super().__init__(settings)
+        self.gate = Gate(settings)
+
+    def add(self, posts) -> None:
+        super().add(self.gate.admit(posts))
+        self.late = self.gate.late
+        super().advance(self.gate.watermark_ms)
+
+    def advance(self, watermark_ms: int) -> None:
+        self.gate.advance(watermark_ms)
+        super().advance(watermark_ms)
+
+    def finish(self):
+        self.advance(self.last_tick())
+        return self.ready()
+
+
+def buffer(grace_s: int = 10, tick_s: int = 5) -> Entrance:
+    return Entrance(TimeSettings(grace_s=grace_s, tick_s=tick_s))
 
 
 def at(*moments: int):

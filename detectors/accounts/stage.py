@@ -10,7 +10,6 @@ import numpy as np
 
 from detectors.accounts import automation
 from detectors.accounts.declared import is_declared
-from detectors.background import ScoreBackground
 from detectors.batches import SignalBatch
 from detectors.events import Post, milliseconds
 from detectors.findings import Member, account_key
@@ -61,7 +60,6 @@ class Accounts:
     def __init__(self, settings: AccountSettings | None = None) -> None:
         self.settings = settings or AccountSettings()
         self.evicted = 0
-        self.background = ScoreBackground()
         self._once: dict[str, Account] = {}
         self._again: dict[str, Account] = {}
 
@@ -75,8 +73,7 @@ class Accounts:
     def take(self, tick_ms: int, posts: list[Post]) -> SignalBatch:
         """Make the signals of one tick. The posts must be in canonical order."""
         accounts = [self._seen(account_key(post.platform, post.author_id), post) for post in posts]
-        self._score(posts, accounts)
-        batch = SignalBatch(tick_ms, posts, bot_share=self.background.share())
+        batch = SignalBatch(tick_ms, posts, scored=self._score(posts, accounts))
         for post, account in zip(posts, accounts, strict=True):
             print_, tags, targets, links = _read(post)
             batch.fingerprints.append(print_)
@@ -109,8 +106,8 @@ class Accounts:
         account.last_ms = post.time_ms
         return account
 
-    def _score(self, posts: list[Post], accounts: list[Account]) -> None:
-        """Score the accounts whose score is missing or old, all in one call."""
+    def _score(self, posts: list[Post], accounts: list[Account]) -> tuple[int, int]:
+        """Score the accounts whose score is missing or old; how many are new, and the sum of their scores."""
         rows: list[tuple[float, ...]] = []
         scored: list[Account] = []
         rescore_ms = self.settings.rescore_minutes * 60_000
@@ -124,13 +121,17 @@ class Accounts:
             rows.append(automation.features(profile, observed))
             scored.append(account)
         if not rows:
-            return
+            return 0, 0
+        new = total = 0
         for account, value in zip(scored, automation.score(np.array(rows)).tolist(), strict=True):
             if math.isnan(value):
                 continue
+            rounded = round(value * 1000)
             if account.score == NO_SCORE:
-                self.background.add(round(value * 1000), account.last_ms)
-            account.score = round(value * 1000)
+                new += 1
+                total += rounded
+            account.score = rounded
+        return new, total
 
     def _forget(self) -> None:
         while len(self) > self.settings.max_accounts:

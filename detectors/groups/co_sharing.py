@@ -27,7 +27,7 @@ Examples
 ...                   "kind": "repost", "ref_id": "99", "text": "Look"})
 ...     for i, name in enumerate(["ana", "bob"])
 ... ]
->>> [tie.time_ms for tie in CoReposts().take(Accounts().take(1_500_000_005_000, posts))]
+>>> [tie.time_ms for tie in CoReposts().take(Accounts().take(1_500_000_005_000, posts).signals())]
 [1500000000001]
 """
 
@@ -35,7 +35,7 @@ from __future__ import annotations
 
 import msgspec
 
-from detectors.batches import SignalBatch
+from detectors.batches import Signals
 from detectors.pairs import Tie
 
 MINUTE_MS = 60_000
@@ -61,24 +61,21 @@ class CoReposts:
     def __len__(self) -> int:
         return len(self._sharers)
 
-    def take(self, batch: SignalBatch) -> list[Tie]:
-        """Take in the posts of one tick; return the new ties."""
+    def take(self, signals: Signals) -> list[Tie]:
+        """Take in the reposts of one tick; return the new ties."""
         ties: list[Tie] = []
         window = self.settings.window_minutes * MINUTE_MS
-        for post, member in zip(batch.posts, batch.members, strict=True):
-            if post.kind != "repost" or not post.ref_id:
-                continue
-            key = f"{post.platform}\x1f{post.ref_id}"
+        for repost in signals.reposts:
             # Taken out and put back, so that the oldest stand first.
-            sharers = self._sharers.pop(key, None) or {}
-            self._sharers[key] = sharers
-            account, now_ms = member.account, post.time_ms
+            sharers = self._sharers.pop(repost.source, None) or {}
+            self._sharers[repost.source] = sharers
+            account, now_ms = repost.account, repost.time_ms
             if account in sharers or len(sharers) >= self.settings.viral_accounts:
                 continue
             first_ms = now_ms - window
             ties += [Tie(other, account, now_ms) for other, at_ms in sharers.items() if at_ms >= first_ms]
             sharers[account] = now_ms
-        self._forget(batch.tick_ms - window)
+        self._forget(signals.tick_ms - window)
         return ties
 
     def _forget(self, limit_ms: int) -> None:

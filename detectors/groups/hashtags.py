@@ -47,7 +47,8 @@ Examples
 ...                   "text": f"#push number {i}"})
 ...     for i in range(18)
 ... ]
->>> finding, = Hashtags().take(Accounts().take(1_500_000_005_000, posts))
+>>> measured, = Hashtags().take(Accounts().take(1_500_000_005_000, posts).signals())
+>>> finding = measured.finding
 >>> finding.accounts_total, finding.posts_total, finding.evidence["repeaters"]
 (9, 18, 1.0)
 """
@@ -55,16 +56,14 @@ Examples
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
 
 import msgspec
 
 from detectors.background import ENOUGH, binomial_tail, expected_share
-from detectors.batches import SignalBatch
+from detectors.batches import Signals, TagSignal
 from detectors.distinct import SlidingDistinct
-from detectors.findings import Evidence, Finding, Member, Subject, stable_id
-from detectors.groups.comparables import Comparables
-from detectors.text import text_key
+from detectors.findings import Evidence, Finding, Measured, Member, Subject, stable_id
+from detectors.groups.comparables import Comparables, Medians
 
 MINUTE_MS = 60_000
 _EVIDENCE_POSTS = 50
@@ -101,15 +100,6 @@ class _Minute:
         self.posts = self.originals = self.copied = self.co_reposted = self.shared_posts = 0
 
 
-class _Use(NamedTuple):
-    """One post under a tag, with what tells its copies."""
-
-    member: Member
-    object_key: int
-    """Of an original its text's key, of a repost the key of the post reposted; 0 where unknown."""
-    original: bool
-
-
 class Tag:
     """One hashtag in the sliding windows."""
 
@@ -137,7 +127,7 @@ class Tag:
         self.episode_ms = 0
         self.last_finding_ms = 0
 
-    def add(self, minute: int, use: _Use, max_copies: int) -> None:
+    def add(self, minute: int, use: TagSignal, max_copies: int) -> None:
         """Count one post under the tag."""
         if not self.minutes or self.minutes[-1].minute != minute:
             self.minutes.append(_Minute(minute))
@@ -188,11 +178,8 @@ class Hashtags:
     def __init__(self, settings: HashtagSettings | None = None) -> None:
         self.settings = settings or HashtagSettings()
         self.evicted = 0
-        self.comparables = Comparables(
-            tuple(_LEAST), window_ms=60 * MINUTE_MS, size_factor=4, max_subjects=20_000
-        )
         self._tags: dict[str, Tag] = {}
-        self._singles: dict[str, tuple[int, _Use]] = {}
+        self._singles: dict[str, tuple[int, TagSignal]] = {}
 
     def __len__(self) -> int:
         return len(self._tags) + len(self._singles)
@@ -201,25 +188,20 @@ class Hashtags:
         """A tag that was used twice or more in the window."""
         return self._tags.get(name)
 
-    def take(self, batch: SignalBatch) -> list[Finding]:
-        """Take in the posts of one tick; return a finding for each tag worth judging."""
-        minute = (batch.tick_ms - 1) // MINUTE_MS
+    def take(self, signals: Signals) -> list[Measured]:
+        """Take in the posts of one tick; return the measurements of each tag that has grown."""
+        minute = (signals.tick_ms - 1) // MINUTE_MS
         touched: dict[str, Tag] = {}
-        for post, member, print_ in zip(batch.posts, batch.members, batch.fingerprints, strict=True):
-            if not member.hashtags:
-                continue
-            original = post.kind != "repost"
-            object_key = print_.key if original else text_key(post.ref_id) if post.ref_id else 0
-            use = _Use(member, object_key, original)
-            for name in member.hashtags:
+        for use in signals.tags:
+            for name in use.hashtags:
                 tag = self._add(name, minute, use)
                 if tag is not None:
                     touched[name] = tag
-        findings = [finding for tag in touched.values() if (finding := self._judge(tag, batch.tick_ms))]
+        measured = [one for tag in touched.values() if (one := self._judge(tag, signals.tick_ms))]
         self._forget(minute)
-        return findings
+        return measured
 
-    def _add(self, name: str, minute: int, use: _Use) -> Tag | None:
+    def _add(self, name: str, minute: int, use: TagSignal) -> Tag | None:
         """Count a post; None while the tag was used only once."""
         # Taken out and put back, so that the tags unused for longest stand first.
         tag = self._tags.pop(name, None)
@@ -234,8 +216,8 @@ class Hashtags:
         tag.add(minute, use, self.settings.max_copies)
         return tag
 
-    def _judge(self, tag: Tag, tick_ms: int) -> Finding | None:
-        """Measure a tag that has grown; a finding where it is large enough to be judged."""
+    def _judge(self, tag: Tag, tick_ms: int) -> Measured | None:
+        """Measure a tag that has grown, with a finding where it is large enough to be judged."""
         minute = (tick_ms - 1) // MINUTE_MS
         accounts, posts, recent = tag.judged
         if len(tag.accounts.held) < _COMPARABLE_ACCOUNTS:
@@ -252,14 +234,12 @@ class Hashtags:
         tag.judged = now = self._size(tag, minute)
         if now[0] < _COMPARABLE_ACCOUNTS:
             return None
-        measures = self._measures(tag, minute)
+        shares = self._shares(tag, minute)
         size = tag.accounts.count()
         finding = None
         if now[0] >= self.settings.min_accounts:
-            finding = self._finding(tag, size, self._evidence(tag, size, measures, tick_ms), tick_ms)
-        shares = {name: share.value for name, share in measures.items()}
-        self.comparables.put(tag.name, size=size, now_ms=tick_ms, measures=shares)
-        return finding
+            finding = self._finding(tag, size, self._evidence(tag, shares, tick_ms), tick_ms)
+        return Measured(tag.name, size, shares, finding)
 
     def _size(self, tag: Tag, minute: int) -> tuple[int, int, int]:
         """Accounts and posts of the long window, posts of the short one."""
@@ -290,15 +270,17 @@ class Hashtags:
             declared=sum(account in held for account in tag.declared),
         )
 
-    def _measures(self, tag: Tag, minute: int) -> dict[str, _Share]:
+    def _shares(self, tag: Tag, minute: int) -> dict[str, tuple[int, int]]:
+        """For each measure: so many of so many."""
         held = tag.accounts.held
         originals = sum(counts.originals for counts in tag.minutes)
         reposts = sum(counts.posts for counts in tag.minutes) - originals
+        scores = self._scores(tag, minute)
         return {
-            "repeaters": _Share(sum(count > 1 for count in held.values()), len(held)),
-            "copied": _Share(sum(counts.copied for counts in tag.minutes), originals),
-            "co_reposted": _Share(sum(counts.co_reposted for counts in tag.minutes), reposts),
-            "bot_share": _Share(round(sum(scores := self._scores(tag, minute)) / 1000), len(scores)),
+            "repeaters": (sum(count > 1 for count in held.values()), len(held)),
+            "copied": (sum(counts.copied for counts in tag.minutes), originals),
+            "co_reposted": (sum(counts.co_reposted for counts in tag.minutes), reposts),
+            "bot_share": (round(sum(scores) / 1000), len(scores)),
         }
 
     def _scores(self, tag: Tag, minute: int) -> list[int]:
@@ -306,19 +288,10 @@ class Hashtags:
         recent = tag.accounts.since(minute - self.settings.window_minutes + 1)
         return sorted(score for account in recent if (score := tag.accounts.scores[account]) >= 0)
 
-    def _evidence(self, tag: Tag, size: int, measures: dict[str, _Share], tick_ms: int) -> Evidence:
+    def _evidence(self, tag: Tag, shares: dict[str, tuple[int, int]], tick_ms: int) -> Evidence:
         minute = (tick_ms - 1) // MINUTE_MS
         window = self.settings.window_minutes
-        evidence: Evidence = {}
-        medians = self.comparables.medians(tag.name, size=size, now_ms=tick_ms)
-        for name, share in measures.items():
-            reference, comparable = medians[name]
-            enough = comparable >= ENOUGH and share.of > 0
-            evidence[name] = share.value
-            evidence[f"{name}_reference"] = reference if enough else None
-            floor = max(reference or 0.0, _LEAST[name])
-            tail = binomial_tail(share.hits, share.of, floor)
-            evidence[f"{name}_p"] = float(f"{tail:.4g}") if enough else None
+        evidence: Evidence = {name: _value(share) for name, share in shares.items()}
         evidence |= expected_share(self._scores(tag, minute))
         recent = tag.posts_between(minute - window + 1, minute)
         before = tag.posts_between(minute - 2 * window + 1, minute - window)
@@ -350,12 +323,44 @@ class Hashtags:
             self.evicted += not old
 
 
-class _Share(NamedTuple):
-    """So many of so many."""
+def _value(share: tuple[int, int]) -> float | None:
+    hits, of = share
+    return round(hits / of, 4) if of else None
 
-    hits: int
-    of: int
 
-    @property
-    def value(self) -> float | None:
-        return round(self.hits / self.of, 4) if self.of else None
+class TagReferences:
+    """The measurements of all tags, against which each one is set: the second half of judging a tag.
+
+    It stands behind the shards, where all tags come together. All tags of a tick are compared with those of
+    earlier ticks before any of them counts, so that their order does not matter.
+    """
+
+    def __init__(self) -> None:
+        self.comparables = Comparables(
+            tuple(_LEAST), window_ms=60 * MINUTE_MS, size_factor=4, max_subjects=20_000
+        )
+
+    def take(self, measured: list[Measured], tick_ms: int) -> list[Finding]:
+        """The findings among the measured tags of one tick, with references and p-values."""
+        findings = [
+            self._compared(one, one.finding, tick_ms) for one in measured if one.finding is not None
+        ]
+        for one in sorted(measured, key=lambda one: one.subject):
+            values = {name: _value(share) for name, share in one.shares.items()}
+            self.comparables.put(one.subject, size=one.size, now_ms=tick_ms, measures=values)
+        return findings
+
+    def _compared(self, one: Measured, finding: Finding, tick_ms: int) -> Finding:
+        medians = self.comparables.medians(one.subject, size=one.size, now_ms=tick_ms)
+        return msgspec.structs.replace(finding, evidence=finding.evidence | _references(one, medians))
+
+
+def _references(one: Measured, medians: Medians) -> Evidence:
+    evidence: Evidence = {}
+    for name, (hits, of) in one.shares.items():
+        reference, comparable = medians[name]
+        enough = comparable >= ENOUGH and of > 0
+        tail = binomial_tail(hits, of, max(reference or 0.0, _LEAST[name]))
+        evidence[f"{name}_reference"] = reference if enough else None
+        evidence[f"{name}_p"] = float(f"{tail:.4g}") if enough else None
+    return evidence

@@ -41,8 +41,8 @@ Examples
 ...                   "text": f"@victim{i} nobody wants to hear your tired old songs any more, go home"})
 ...     for i in range(3)
 ... ]
->>> batch = Accounts().take(1_500_000_005_000, posts)
->>> findings, ties = NearDuplicates().take(batch)
+>>> signals = Accounts().take(1_500_000_005_000, posts).signals()
+>>> findings, ties = NearDuplicates().take(signals)
 >>> findings[0].accounts_total, findings[0].template
 (3, '{@target} nobody wants to hear your tired old songs any more, go home')
 """
@@ -57,7 +57,7 @@ import msgspec
 import numpy as np
 
 from detectors import background, sketches
-from detectors.batches import SignalBatch
+from detectors.batches import Signals, TextSignal
 from detectors.findings import Evidence, Finding, Member, Subject, stable_id
 from detectors.groups.text_cluster import TextCluster
 from detectors.pairs import Tie
@@ -126,27 +126,25 @@ class NearDuplicates:
         self._row_key = [0] * self.settings.index_rows
         self._row_time = [0] * self.settings.index_rows
         self._row_text: list[tuple[str, str] | None] = [None] * self.settings.index_rows
-        self._bot_share: float | None = None
         self._next_row = 0
         self._oldest_row = 0
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def take(self, batch: SignalBatch) -> tuple[list[Finding], list[Tie]]:
-        """Take in the posts of one tick; return findings to report and new ties of accounts."""
+    def take(self, signals: Signals) -> tuple[list[Finding], list[Tie]]:
+        """Take in the texts of one tick; return findings to report and new ties of accounts."""
         touched: dict[str, TextCluster] = {}
         ties: list[Tie] = []
-        self._bot_share = batch.bot_share
-        fresh = self._match_exact(batch, touched, ties)
+        fresh = self._match_exact(signals, touched, ties)
         if fresh:
-            self._match_similar(batch, fresh, touched, ties)
-        self._expire(batch.tick_ms)
+            self._match_similar(fresh, signals.tick_ms, touched, ties)
+        self._expire(signals.tick_ms)
         for cluster_id, cluster in touched.items():
             # Taken out and put back, so that those quiet for longest stand first.
             self._unsettled.pop(cluster_id, None)
             self._unsettled[cluster_id] = cluster
-        return [*self._judge(touched, batch.tick_ms), *self._settle(batch.tick_ms)], ties
+        return [*self._judge(touched, signals.tick_ms), *self._settle(signals.tick_ms)], ties
 
     def finish(self, tick_ms: int) -> list[Finding]:
         """Findings of the clusters that have grown since they were last judged, at the end of the input."""
@@ -154,66 +152,62 @@ class NearDuplicates:
 
     # -- taking in ---------------------------------------------------------------------------------
 
-    def _match_exact(self, batch: SignalBatch, touched: dict[str, TextCluster], ties: list[Tie]) -> list[int]:
-        """Join exact copies; return the rows whose text is new and long enough to be compared."""
-        fresh: list[int] = []
+    def _match_exact(
+        self, signals: Signals, touched: dict[str, TextCluster], ties: list[Tie]
+    ) -> list[TextSignal]:
+        """Join exact copies; return the texts that are new and long enough to be compared."""
+        fresh: list[TextSignal] = []
         entries = self._entries
-        seen = self._minute_of(batch.tick_ms)
+        seen = self._minute_of(signals.tick_ms)
         window_ms = self.settings.tie_minutes * MINUTE_MS
-        counted = 0
-        for row, print_ in enumerate(batch.fingerprints):
-            key = print_.key
-            if not key or batch.posts[row].kind == "repost":
-                continue
-            counted += 1
+        for one in signals.texts:
+            key = one.key
             entry = entries.get(key)
             if entry is None:
-                entries[key] = batch.members[row]
+                entries[key] = one.member
                 seen.append(key)
-                if print_.folded:
-                    fresh.append(row)
+                if one.folded:
+                    fresh.append(one)
             else:
-                cluster = self._cluster_of(key, entry, batch.posts[row].text, print_.folded)
-                member = batch.members[row]
-                ties += cluster.tie(key, member, window_ms, self.settings.viral_accounts)
-                cluster.add(member, print_.folded, self.settings.max_members)
+                cluster = self._cluster_of(key, entry, one.text, one.folded)
+                ties += cluster.tie(key, one.member, window_ms, self.settings.viral_accounts)
+                cluster.add(one.member, one.folded, self.settings.max_members)
                 touched[cluster.cluster_id] = cluster
+        counted = len(signals.texts) - signals.canaries
         self._posts_by_minute[-1][1] += counted
         self._posts_in_window += counted
         return fresh
 
     def _match_similar(
-        self, batch: SignalBatch, fresh: list[int], touched: dict[str, TextCluster], ties: list[Tie]
+        self, fresh: list[TextSignal], tick_ms: int, touched: dict[str, TextCluster], ties: list[Tie]
     ) -> None:
         """Compare new texts with those in the band table, verify, and join."""
-        texts = [(batch.posts[row].text, batch.fingerprints[row].folded) for row in fresh]
-        keys = [batch.fingerprints[row].key for row in fresh]
-        for folded, key in zip((text[1] for text in texts), keys, strict=True):
-            if key & 7 == 0:  # a sample tells the common words as well
-                self.words.add(folded, batch.tick_ms)
-        size = self.settings.index_rows
-        for start in range(0, len(texts), size // 4):
-            self._compare(
-                texts[start : start + size // 4], keys[start : start + size // 4], batch, touched, ties
-            )
+        for one in fresh:
+            if one.key & 7 == 0:  # a sample tells the common words as well
+                self.words.add(one.folded, tick_ms)
+        size = self.settings.index_rows // 4
+        for start in range(0, len(fresh), size):
+            part = fresh[start : start + size]
+            texts, keys = [(one.text, one.folded) for one in part], [one.key for one in part]
+            self._compare(texts, keys, tick_ms, touched, ties)
 
     def _compare(
         self,
         texts: list[tuple[str, str]],
         keys: list[int],
-        batch: SignalBatch,
+        tick_ms: int,
         touched: dict[str, TextCluster],
         ties: list[Tie],
     ) -> None:
         new = len(texts)
-        rows, rescued = self._place(texts, keys, batch.tick_ms)
+        rows, rescued = self._place(texts, keys, tick_ms)
         folds = [text[1] for text in texts] + [text[1] for text, _ in rescued]
         positions, others, met = self._index.meet(
             sketches.signatures(folds), rows, self.settings.similarity - _SPREAD
         )
         self.candidates += met
         self.compared_posts += new
-        single_limit = batch.tick_ms - self.settings.single_minutes * MINUTE_MS
+        single_limit = tick_ms - self.settings.single_minutes * MINUTE_MS
         pairs = [
             (position, other, text[1])
             for position, other in zip(positions, others, strict=True)
@@ -391,7 +385,6 @@ class NearDuplicates:
             "linked_share": round(sum(member.linked for member in members) / len(members), 4),
             "sourced_share": round(sum(member.sourced for member in members) / len(members), 4),
             "span_s": (members[-1].time_ms - members[0].time_ms) // 1000,
-            "bot_share_reference": self._bot_share,
             "original_posts_in_window": self._posts_in_window,
         } | background.expected_share(scores)
 

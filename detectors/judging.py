@@ -1,0 +1,122 @@
+"""The CASES stage: all that was found in one tick, set against the background, judged and told.
+
+It stands behind every shard: what compares one group with others, or asks how often accounts met, needs to
+see all of them. Few things come here, so one partition is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from detectors.background import ScoreBackground
+from detectors.cases import Cases, CaseSettings, Judged, Revision
+from detectors.events import CANARY
+from detectors.findings import Finding, Measured
+from detectors.groups.hashtags import TagReferences
+from detectors.pairs import PairSettings, Repetition, Tie
+from detectors.severity import assess
+
+_CANARY_ACCOUNT = f"{CANARY}\x1f"
+
+
+class Found(msgspec.Struct, array_like=True):
+    """What the SUBJECTS stage found in one tick."""
+
+    texts: list[Finding]
+    tags: list[Measured]
+
+
+class Judge:
+    """Judges findings and joins them into cases.
+
+    Parameters
+    ----------
+    cases : CaseSettings
+    pairs : PairSettings
+    tick_ms : int
+        Length of a tick.
+    on_judged : callable, optional
+        Called with every judged finding, alerted or not.
+    """
+
+    def __init__(
+        self,
+        cases: CaseSettings,
+        pairs: PairSettings,
+        tick_ms: int,
+        on_judged: Callable[[Judged], None] | None = None,
+    ) -> None:
+        self.background = ScoreBackground()
+        self.references = TagReferences()
+        self.repetition = Repetition(pairs)
+        self.cases = Cases(cases)
+        self.judged = 0
+        self.open_groups: set[str] = set()
+        """Findings of groups that declare themselves."""
+        self.canaries: list[Finding] = []
+        """Findings of the canary since they were last taken away by who measures it."""
+        self._tick_ms = tick_ms
+        self._on_judged = on_judged
+        self.last_tick = 0
+
+    def take(
+        self, tick_ms: int, found: Found, repeated: list[Tie], scored: tuple[int, int] = (0, 0)
+    ) -> Iterator[Revision]:
+        """Judge one tick. Every tick at which the stream had a post must be given, in order.
+
+        Parameters
+        ----------
+        tick_ms : int
+        found : Found
+            In any order.
+        repeated : list of Tie
+            From the PAIRS stage.
+        scored : (int, int)
+            Accounts scored for the first time, and the sum of their scores.
+        """
+        yield from self.silence(tick_ms - 1)
+        self.background.add(*scored, tick_ms)
+        self.repetition.take(repeated, tick_ms)
+        self.last_tick = tick_ms
+        findings = [*found.texts, *self.references.take(found.tags, tick_ms)]
+        yield from self.cases.take(self._assess(findings, tick_ms), tick_ms)
+
+    def silence(self, until_ms: int) -> Iterator[Revision]:
+        """Judge cases at the ticks without posts, up to a time, at which one is due."""
+        while True:
+            deadline = self.cases.next_deadline_ms()
+            if deadline is None:
+                return
+            tick = max(-(-deadline // self._tick_ms) * self._tick_ms, self.last_tick)
+            if tick > until_ms:
+                return
+            self.last_tick = tick
+            yield from self.cases.take([], tick)
+
+    def finish(self, texts: list[Finding]) -> Iterator[Revision]:
+        """What waits at the end of an input: the last findings, and what a cool-down holds back."""
+        yield from self.cases.take(self._assess(texts, self.last_tick), self.last_tick)
+        yield from self.cases.finish(self.last_tick)
+
+    def _assess(self, findings: list[Finding], tick_ms: int) -> list[Judged]:
+        judged = []
+        share = self.background.share()
+        for finding in sorted(findings, key=lambda one: (one.start_ms, one.finding_id)):
+            if finding.accounts[0].startswith(_CANARY_ACCOUNT):
+                self.canaries.append(finding)
+                continue
+            if "bot_share_reference" not in finding.evidence:
+                evidence = finding.evidence | {"bot_share_reference": share}
+                finding = msgspec.structs.replace(finding, evidence=evidence)  # noqa: PLW2901
+            one = Judged(finding, assess(finding, *self.repetition.among(finding.accounts, tick_ms)))
+            judged.append(one)
+            if one.assessment.open and one.assessment.severity:
+                self.open_groups.add(finding.finding_id)
+            else:  # a group may cease to be open as others join it
+                self.open_groups.discard(finding.finding_id)
+            if self._on_judged is not None:
+                self._on_judged(one)
+        self.judged += len(judged)
+        return judged

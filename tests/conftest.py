@@ -1,0 +1,49 @@
+"""What many tests share: a real Kafka and a real Redis, which end with the session however it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from servers import MakeKafka, MakeRedis, Own, need
+
+from deploy.servers import KafkaBroker, RedisServer, free_port, missing_for_kafka, missing_for_redis
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The bootstrap address of a broker for the whole session."""
+    need(missing_for_kafka())
+    broker = KafkaBroker(free_port(), tmp_path_factory.mktemp("kafka"))
+    broker.start()
+    yield broker.bootstrap
+    broker.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a Redis for the whole session."""
+    need(missing_for_redis())
+    server = RedisServer(free_port(), tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture
+def own_kafka(tmp_path: Path) -> Iterator[MakeKafka]:
+    """Makes brokers that the test may stop, kill and start again: `own_kafka()`."""
+    need(missing_for_kafka())
+    own = Own(tmp_path / "own-kafka")
+    yield own.kafka
+    own.end()
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[MakeRedis]:
+    """Makes Redis servers that the test may stop, kill and start again: `own_redis()`."""
+    need(missing_for_redis())
+    own = Own(tmp_path / "own-redis")
+    yield own.redis
+    own.end()
