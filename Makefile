@@ -4,10 +4,11 @@ SPEED ?= 240
 SEED ?= 1
 BIN = .venv/bin
 
-.PHONY: help setup run test lint bench evaluate docs clean
+.PHONY: help setup run stack test lint bench evaluate docs clean
 
 help:
 	@echo "make run       play a simulated election night and print the alerts as they come"
+	@echo "make stack     the same night through Kafka, Redis and two workers, until Ctrl-C"
 	@echo "make test      install what the tests need and run them all"
 	@echo "make setup     make .venv and install Vigie into it"
 	@echo "make lint      ruff and mypy"
@@ -36,6 +37,9 @@ run: setup
 	$(BIN)/vigie simulate election-night --out out/night --seed $(SEED)
 	$(BIN)/vigie replay out/night/posts.jsonl --format posts --speed $(SPEED) \
 	  --alerts out/night/alerts.jsonl --store out/night/store.db
+
+stack: setup
+	$(BIN)/python -m deploy.stack
 
 test: .venv/dev
 	sh deploy/test-tools.sh

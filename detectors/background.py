@@ -5,12 +5,26 @@ from __future__ import annotations
 import math
 
 from detectors.findings import Evidence
+from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
 
 HOUR_MS = 3_600_000
 _PHRASE = 0.5
 
 ENOUGH = 5
 """Comparable subjects under which a comparison is \"not enough data\"."""
+
+
+class _Word(Record, tag="words"):
+    """How often one word occurred."""
+
+    count: int
+
+
+class _WordsHead(Record, tag="words_head"):
+    """When the counts were halved last, and how many words were forgotten by it."""
+
+    halved_ms: int
+    forgotten: int
 
 
 class WordFrequencies:
@@ -31,6 +45,8 @@ class WordFrequencies:
         self._max_words = max_words
         self._halved_ms = 0
         self.forgotten = 0
+        self._changed: Noted[str] = Noted()
+        self._table, self._head = Table(_Word), Sheet(_WordsHead)
 
     def add(self, folded: str, time_ms: int) -> None:
         """Count the words of one folded text."""
@@ -43,11 +59,13 @@ class WordFrequencies:
         for word in words:
             counts[word] = counts.get(word, 0) + 1
         self._total += len(words)
+        self._changed.update(words)
         if len(counts) > self._max_words:
             self._halve()
 
     def _halve(self) -> None:
         before = len(self._counts)
+        self._changed.update(self._counts)
         self._counts = {word: count >> 1 for word, count in self._counts.items() if count > 1}
         self._total = sum(self._counts.values())
         self.forgotten += before - len(self._counts)
@@ -63,6 +81,28 @@ class WordFrequencies:
         total = self._total + len(self._counts) + 1
         # A word repeated in the text tells nothing new the second time.
         return sum(math.log2(total / (self._counts.get(word, 0) + 1)) for word in sorted(set(folded.split())))
+
+    def track(self) -> None:
+        """From now on, note what changes."""
+        self._changed.track()
+
+    def changes(self, everything: bool = False) -> Changes:
+        """The records that changed since the last call; see `detectors.state`."""
+        counts = self._counts
+        words = self._changed.take(counts, everything)
+        return merged(
+            self._head.told(_WordsHead(self._halved_ms, self.forgotten), everything),
+            self._table.told({word: _Word(counts[word]) if word in counts else None for word in words}),
+        )
+
+    @refusing
+    def restore(self, saved: Saved) -> None:
+        """On a fresh object, go on from what was saved."""
+        head = self._head.read(saved)
+        if head is not None:
+            self._halved_ms, self.forgotten = head.halved_ms, head.forgotten
+        self._counts = {word: one.count for word, one in self._table.read(saved)}
+        self._total = sum(self._counts.values())
 
 
 def coincidence_bits(text_bits: float, accounts: int, posts: int) -> float:
@@ -86,6 +126,14 @@ def coincidence_bits(text_bits: float, accounts: int, posts: int) -> float:
     return round((k - 1) * _PHRASE * text_bits - log_choose, 4)
 
 
+class _Scores(Record, tag="score_background"):
+    """The sums of `ScoreBackground`."""
+
+    accounts: int
+    total: int
+    halved_ms: int
+
+
 class ScoreBackground:
     """Mean automation score over the accounts of the stream, each counted once while it is remembered.
 
@@ -106,6 +154,7 @@ class ScoreBackground:
         self.accounts = 0
         self.total = 0
         self.halved_ms = 0
+        self._sheet = Sheet(_Scores)
 
     def add(self, accounts: int, total: int, tick_ms: int) -> None:
         """Count the newly scored accounts of one tick, with the sum of their scores, each 0 to 1000."""
@@ -121,6 +170,20 @@ class ScoreBackground:
         if self.accounts < self.MIN_ACCOUNTS:
             return None
         return round(self.total / (1000 * self.accounts), 4)
+
+    def track(self) -> None:
+        """Nothing to be noted: its one record is small."""
+
+    def changes(self, everything: bool = False) -> Changes:
+        """The record, if it changed since the last call; see `detectors.state`."""
+        return self._sheet.told(_Scores(self.accounts, self.total, self.halved_ms), everything)
+
+    @refusing
+    def restore(self, saved: Saved) -> None:
+        """On a fresh object, go on from what was saved."""
+        one = self._sheet.read(saved)
+        if one is not None:
+            self.accounts, self.total, self.halved_ms = one.accounts, one.total, one.halved_ms
 
 
 def expected_share(scores: list[int]) -> Evidence:

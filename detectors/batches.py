@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from zlib import crc32
 
 import msgspec
 
@@ -52,6 +54,57 @@ class Signals(msgspec.Struct, array_like=True):
     reposts: list[RepostSignal]
     canaries: int = 0
     """How many of the texts are the canary's, which no count includes."""
+
+
+def shard_of(value: str, shards: int) -> int:
+    """The shard of a hashtag or of a reposted post. Of several shards the first is left to the texts.
+
+    >>> [shard_of("debate", shards) for shards in (1, 2)]
+    [0, 1]
+    """
+    return 0 if shards == 1 else 1 + crc32(value.encode("utf-8", "surrogatepass")) % (shards - 1)
+
+
+def spread(signals: Signals, shards: int) -> list[Signals]:
+    """The signals of one tick by shard: all texts to the first, each hashtag and reposted post to its own."""
+    if shards == 1:
+        return [signals]
+    parts = [Signals(signals.tick_ms, [], [], []) for _ in range(shards)]
+    parts[0].texts, parts[0].canaries = signals.texts, signals.canaries
+    for use in signals.tags:
+        names: dict[int, list[str]] = {}
+        for name in use.hashtags:
+            names.setdefault(shard_of(name, shards), []).append(name)
+        for shard, mine in names.items():
+            part = (
+                use if len(mine) == len(use.hashtags) else msgspec.structs.replace(use, hashtags=tuple(mine))
+            )
+            parts[shard].tags.append(part)
+    for repost in signals.reposts:
+        parts[shard_of(repost.source, shards)].reposts.append(repost)
+    return parts
+
+
+def merge(parts: Sequence[Signals]) -> Signals:
+    """The signals of one tick and shard from all accounts, in canonical order."""
+    if len(parts) == 1:
+        return parts[0]
+    return Signals(
+        parts[0].tick_ms,
+        sorted((one for part in parts for one in part.texts), key=_place),
+        sorted((one for part in parts for one in part.tags), key=_place),
+        sorted((one for part in parts for one in part.reposts), key=_repost_place),
+        sum(part.canaries for part in parts),
+    )
+
+
+def _place(signal: TextSignal | TagSignal) -> tuple[int, str, str]:
+    member = signal.member
+    return member.time_ms, member.account.partition("\x1f")[0], member.post_id
+
+
+def _repost_place(repost: RepostSignal) -> tuple[int, str, str]:
+    return repost.time_ms, repost.account.partition("\x1f")[0], repost.post_id
 
 
 @dataclass(slots=True)

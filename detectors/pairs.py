@@ -11,9 +11,12 @@ pairs that repeat. `Repetition` holds these and answers for whole groups.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import NamedTuple
 
 import msgspec
+
+from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
 
 HOUR_MS = 3_600_000
 _TIMES = 16
@@ -34,6 +37,44 @@ class Tie(NamedTuple):
     one: str
     other: str
     time_ms: int
+
+
+Pair = tuple[str, str]
+
+
+class _Pair(Record, tag="pairs"):
+    """When two accounts last shared something."""
+
+    one: str
+    other: str
+    time_ms: int
+    again: bool
+
+
+class _PairsHead(Record, tag="pairs_head"):
+    """What the stage counts, and the minute of its last look at what is too old."""
+
+    evicted: int
+    minute: int
+
+
+class _Repeated(Record, tag="repetition"):
+    """When two accounts shared something."""
+
+    one: str
+    other: str
+    times: list[int]
+
+
+class _RepetitionHead(Record, tag="repetition_head"):
+    """The minute of the last look at what is too old."""
+
+    minute: int
+
+
+def _pair_key(pair: Pair) -> str:
+    # Ids may hold any character, so no separator tells where the first one ends; its length does.
+    return f"{len(pair[0])}.{pair[0]}{pair[1]}"
 
 
 class Pairs:
@@ -58,6 +99,8 @@ class Pairs:
         """Newest time of each pair that shared two objects or more."""
         self._minute = 0
         self.evicted = 0
+        self._changed: Noted[Pair] = Noted()
+        self._table, self._head = Table(_Pair), Sheet(_PairsHead)
 
     def __len__(self) -> int:
         return len(self._once) + len(self._again)
@@ -68,9 +111,11 @@ class Pairs:
         Each tie must be of an object that the pair has not shared before.
         """
         repeated: list[Tie] = []
-        ordered = sorted((min(one, other), max(one, other), at) for one, other, at in ties)
-        for one, other, time_ms in ordered:
+        # By time, so that those that wait for a second object stand in order of time, also after a restart.
+        ordered = sorted((at, min(one, other), max(one, other)) for one, other, at in ties)
+        for time_ms, one, other in ordered:
             pair = (one, other)
+            self._changed.add(pair)
             if pair in self._again:
                 self._again[pair] = max(time_ms, self._again[pair])
                 repeated.append(Tie(one, other, time_ms))
@@ -87,7 +132,9 @@ class Pairs:
         while len(self) > self.settings.max_pairs:
             self.evicted += 1
             store = self._once or self._again
-            del store[next(iter(store))]
+            pair = next(iter(store))
+            del store[pair]
+            self._changed.add(pair)
         return repeated
 
     def _expire(self, limit_ms: int) -> None:
@@ -99,8 +146,41 @@ class Pairs:
             old.append(pair)
         for pair in old:
             del self._once[pair]
-        for pair in [pair for pair, newest in self._again.items() if newest < limit_ms]:
+        self._changed.update(old)
+        old = [pair for pair, newest in self._again.items() if newest < limit_ms]
+        for pair in old:
             del self._again[pair]
+        self._changed.update(old)
+
+    def track(self) -> None:
+        """From now on, note what changes."""
+        self._changed.track()
+
+    def changes(self, everything: bool = False) -> Changes:
+        """The records that changed since the last call; see `detectors.state`."""
+        pairs = self._changed.take(chain(self._once, self._again), everything)
+        return merged(
+            self._head.told(_PairsHead(self.evicted, self._minute), everything),
+            self._table.told({_pair_key(pair): self._packed(pair) for pair in pairs}),
+        )
+
+    def _packed(self, pair: Pair) -> _Pair | None:
+        again = pair in self._again
+        time_ms = (self._again if again else self._once).get(pair)
+        return None if time_ms is None else _Pair(*pair, time_ms, again)
+
+    @refusing
+    def restore(self, saved: Saved) -> None:
+        """On a fresh object, go on from what was saved."""
+        head = self._head.read(saved)
+        if head is not None:
+            self.evicted, self._minute = head.evicted, head.minute
+        for one in sorted((one for _, one in self._table.read(saved)), key=_place):
+            (self._again if one.again else self._once)[one.one, one.other] = one.time_ms
+
+
+def _place(pair: _Pair) -> tuple[int, str, str]:
+    return pair.time_ms, pair.one, pair.other
 
 
 class Repetition:
@@ -119,6 +199,8 @@ class Repetition:
         self._window_ms = self.settings.window_hours * HOUR_MS
         self._partners: dict[str, dict[str, list[int]]] = {}
         self._minute = 0
+        self._changed: Noted[Pair] = Noted()
+        self._table, self._head = Table(_Repeated), Sheet(_RepetitionHead)
 
     def take(self, ties: Iterable[Tie], tick_ms: int) -> None:
         """Take in the repeated ties of one tick."""
@@ -130,6 +212,7 @@ class Repetition:
                 self._partners.setdefault(other, {})[one] = times
             times.append(time_ms)
             del times[:-_TIMES]
+            self._changed.add((one, other) if one < other else (other, one))
         if tick_ms // 60_000 != self._minute:
             self._minute = tick_ms // 60_000
             self._expire(tick_ms - self._window_ms)
@@ -161,5 +244,33 @@ class Repetition:
             partners = self._partners[one]
             for other in [name for name, times in partners.items() if max(times) < limit_ms]:
                 del partners[other]
+                self._changed.add((one, other) if one < other else (other, one))
             if not partners:
                 del self._partners[one]
+
+    def track(self) -> None:
+        """From now on, note what changes."""
+        self._changed.track()
+
+    def changes(self, everything: bool = False) -> Changes:
+        """The records that changed since the last call; see `detectors.state`."""
+        held = ((one, other) for one, partners in self._partners.items() for other in partners if one < other)
+        pairs = self._changed.take(held, everything)
+        return merged(
+            self._head.told(_RepetitionHead(self._minute), everything),
+            self._table.told({_pair_key(pair): self._packed(*pair) for pair in pairs}),
+        )
+
+    def _packed(self, one: str, other: str) -> _Repeated | None:
+        times = self._partners.get(one, {}).get(other)
+        return None if times is None else _Repeated(one, other, times)
+
+    @refusing
+    def restore(self, saved: Saved) -> None:
+        """On a fresh object, go on from what was saved."""
+        head = self._head.read(saved)
+        if head is not None:
+            self._minute = head.minute
+        for _, pair in self._table.read(saved):
+            self._partners.setdefault(pair.one, {})[pair.other] = pair.times
+            self._partners.setdefault(pair.other, {})[pair.one] = pair.times

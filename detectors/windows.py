@@ -14,6 +14,19 @@ from operator import attrgetter
 import msgspec
 
 from detectors.events import Post, milliseconds
+from detectors.packed_posts import PackedPost, packed_post, unpacked_post
+from detectors.state import (
+    Changes,
+    Noted,
+    Record,
+    Saved,
+    Sheet,
+    Table,
+    merged,
+    refusing,
+    segment_place,
+    segments,
+)
 
 
 class TimeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,7 +67,7 @@ class Gate:
             if at < watermark:
                 self.late += 1
                 continue
-            if at - grace > watermark:
+            if at - grace > watermark:  # noqa: PLR1730 - max() takes longer
                 watermark = at - grace
             admitted.append(post)
         self.watermark_ms = watermark
@@ -63,6 +76,20 @@ class Gate:
     def advance(self, watermark_ms: int) -> None:
         """Move the watermark forward without a post: a silent live stream, or the end of a file."""
         self.watermark_ms = max(self.watermark_ms, watermark_ms)
+
+
+class _Segment(Record, tag="held_posts"):
+    """Posts of one tick that came between two checkpoints, in order of arrival."""
+
+    posts: list[PackedPost]
+
+
+class _BufferHead(Record, tag="held_head"):
+    """What a buffer counts."""
+
+    watermark_ms: int
+    late: int
+    duplicates: int
 
 
 class TickBuffer:
@@ -92,6 +119,11 @@ class TickBuffer:
         self.duplicates = 0
         self.held = 0
         self._ticks: dict[int, dict[tuple[str, str], Post]] = {}
+        # A tick is saved in segments, each with what came since the last one: they end at these places.
+        self._ends: dict[int, list[int]] = {}
+        self._replaced: Noted[tuple[int, tuple[str, str]]] = Noted()
+        self._gone: dict[str, None] = {}
+        self._segments, self._head = Table(_Segment), Sheet(_BufferHead)
 
     def add(self, posts: Iterable[Post]) -> None:
         """Take posts in, in order of arrival."""
@@ -109,6 +141,7 @@ class TickBuffer:
             if key in held:
                 self.duplicates += 1
                 held[key] = newer(held[key], post)
+                self._replaced.add((tick, key))
             else:
                 held[key] = post
                 self.held += 1
@@ -122,6 +155,7 @@ class TickBuffer:
         for tick in sorted(tick for tick in self._ticks if tick <= self.watermark_ms):
             posts = sorted(self._ticks.pop(tick).values(), key=canonical_order)
             self.held -= len(posts)
+            self._gone.update(dict.fromkeys(segments(tick, self._ends.pop(tick, ()))))
             yield tick, posts
 
     def last_tick(self) -> int:
@@ -129,8 +163,46 @@ class TickBuffer:
         return max(self._ticks, default=self.watermark_ms)
 
     def posts(self) -> list[Post]:
-        """All posts held, in canonical order: what a checkpoint keeps."""
+        """All posts held, in canonical order."""
         return sorted((post for held in self._ticks.values() for post in held.values()), key=canonical_order)
+
+    def track(self) -> None:
+        """From now on, note what changes."""
+        self._replaced.track()
+
+    def changes(self, everything: bool = False) -> Changes:
+        """The records that changed since the last call; see `detectors.state`."""
+        head = self._head.told(_BufferHead(self.watermark_ms, self.late, self.duplicates), everything)
+        records: dict[str, _Segment | None] = {} if everything else dict.fromkeys(self._gone)
+        self._gone = {}
+        replaced: dict[int, set[tuple[str, str]]] = {}
+        for tick, key in self._replaced.take((), False):
+            replaced.setdefault(tick, set()).add(key)
+        for tick, held in self._ticks.items():
+            ends = self._ends.setdefault(tick, [])
+            told = 0 if everything else len(ends)
+            if len(held) > (ends[-1] if ends else 0):
+                ends.append(len(held))
+            if tick in replaced:  # by the later edited of two versions, perhaps in a segment told before
+                told = 0
+            if told < len(ends):
+                posts = list(held.values())
+                for key, (begin, end) in list(segments(tick, ends).items())[told:]:
+                    records[key] = _Segment([packed_post(post) for post in posts[begin:end]])
+        return merged(head, self._segments.told(records))
+
+    @refusing
+    def restore(self, saved: Saved) -> None:
+        """On a fresh buffer, go on from what was saved."""
+        head = self._head.read(saved)
+        if head is not None:
+            self.watermark_ms, self.late, self.duplicates = head.watermark_ms, head.late, head.duplicates
+        told = {segment_place(key): one for key, one in self._segments.read(saved)}
+        for (tick, _), segment in sorted(told.items()):
+            held = self._ticks.setdefault(tick, {})
+            held.update({(post.platform, post.id): post for post in map(unpacked_post, segment.posts)})
+            self._ends.setdefault(tick, []).append(len(held))
+        self.held = sum(map(len, self._ticks.values()))
 
 
 canonical_order: Callable[[Post], tuple[int, str, str]] = attrgetter("time_ms", "platform", "id")
@@ -147,5 +219,6 @@ def newer(one: Post, other: Post) -> Post:
 
 
 def _encoding(post: Post) -> bytes:
-    # When it was received says nothing of the post, and differs between copies of one post.
-    return msgspec.json.encode(msgspec.structs.replace(post, received_at=None))
+    # When it was received says nothing of the post, and differs between copies of one post. In MessagePack
+    # times have no zone, as in a checkpoint: so the choice is the same after a restart.
+    return msgspec.msgpack.encode(msgspec.structs.replace(post, received_at=None))

@@ -8,6 +8,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import NoReturn, TypeAlias
 
 from detectors import __version__
@@ -169,6 +170,131 @@ def _others(commands_: _Commands) -> None:
     _add_json(config)
 
 
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="C.toml", help="settings file (see `vigie config show`)")
+    _add_set(parser)
+
+
+def _kafka(commands_: _Commands) -> None:
+    produce = _add(
+        commands_,
+        "produce",
+        _later("produce_posts"),
+        "send posts to Kafka, from files or a live stream; a restart goes on where it was",
+        "  vigie produce posts.jsonl.gz\n"
+        "  vigie produce night.jsonl --speed 60 --set kafka.bootstrap=broker-1:9092,broker-2:9092\n"
+        "  some-stream | vigie produce - --name some-stream --metrics-port 9465",
+    )
+    _add_input(produce)
+    _add_json(produce)
+    _add_settings(produce)
+    produce.add_argument(
+        "--speed", type=_positive, metavar="X", help="event seconds a second (default: as fast as it can)"
+    )
+    produce.add_argument(
+        "--name",
+        metavar="N",
+        help="of the source, the same after a restart (default: from the files' names and sizes)",
+    )
+    produce.add_argument(
+        "--order",
+        choices=("time", "arrival"),
+        help="sort files by time, or take their lines as they stand (default: time; arrival for -)",
+    )
+    produce.add_argument("--again", action="store_true", help="send a source that was sent to its end before")
+    produce.add_argument(
+        "--canary-minutes",
+        type=_not_negative,
+        default=5.0,
+        metavar="M",
+        help="send a synthetic campaign so often, to test the whole way (default 5; 0: never)",
+    )
+    produce.add_argument(
+        "--metrics-port", type=_port, metavar="N", help="serve Prometheus metrics on 127.0.0.1:N"
+    )
+    topics = _add(
+        commands_,
+        "topics",
+        _later("manage_topics"),
+        "make the Kafka topics that are missing and check those that are there, or list them",
+        "  vigie topics create\n  vigie topics create --set kafka.partitions=8 --set kafka.replication=3\n"
+        "  vigie topics list --json",
+    )
+    topics.add_argument("action", choices=("create", "list"))
+    _add_settings(topics)
+    _add_json(topics)
+    _alerts(commands_)
+    _service(commands_)
+
+
+def _service(commands_: _Commands) -> None:
+    worker = _add(
+        commands_,
+        "worker",
+        _later("run_worker", "service"),
+        "work on the posts in Kafka until stopped; several workers share the partitions",
+        "  vigie worker\n  vigie worker --config room.toml --set worker.port=6071\n"
+        "  curl 127.0.0.1:6070/readyz",
+    )
+    _add_settings(worker)
+    worker.add_argument(
+        "--forget-state",
+        action="store_true",
+        help="delete the checkpoints first: long memory of accounts and open cases included",
+    )
+    doctor = _add(
+        commands_,
+        "doctor",
+        _later("examine", "service"),
+        "say whether broker, topics, Redis, workers and the way from end to end are well; exit 1 if not",
+        "  vigie doctor\n  vigie doctor --json --config room.toml",
+    )
+    _add_settings(doctor)
+    _add_json(doctor)
+
+
+def _alerts(commands_: _Commands) -> None:
+    alerts = _add(
+        commands_,
+        "alerts",
+        _later("read_alerts"),
+        "print the alerts of the Kafka topic as they come (docs/subscribe.md)",
+        "  vigie alerts tail\n  vigie alerts tail --from-start --show notice --language fr\n"
+        "  vigie alerts tail --since 2022-04-10T19:00:00Z --json | jq .data.summary.en\n"
+        "  vigie alerts tail --snapshot --json",
+    )
+    alerts.add_argument("action", choices=("tail",))
+    where = alerts.add_mutually_exclusive_group()
+    where.add_argument("--from-start", action="store_true", help="begin with the oldest alert that is kept")
+    where.add_argument("--since", metavar="T", help="begin with what was published at T, RFC 3339")
+    where.add_argument("--snapshot", action="store_true", help="the newest revision of every case, then end")
+    alerts.add_argument(
+        "--show", choices=SEVERITIES, default="warning", help="lowest severity to print (default: warning)"
+    )
+    alerts.add_argument("--language", choices=("en", "fr"), default="en", help="of the printed alerts")
+    _add_settings(alerts)
+    alerts.add_argument(
+        "--json", action="store_true", help="print every alert, whatever its severity, as one line of JSON"
+    )
+
+
+def _later(name: str, module: str = "commands") -> Callable[[argparse.Namespace], int]:
+    """A command that loads the Kafka client only when it is run."""
+
+    def run(chosen: argparse.Namespace) -> int:
+        command: Callable[[argparse.Namespace], int] = getattr(import_module(f"streams.kafka.{module}"), name)
+        return command(chosen)
+
+    return run
+
+
+def _not_negative(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 <= (value := float(text)) < float("inf"):
+            return value
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number, 0 or more")
+
+
 def _positive(text: str) -> float:
     with contextlib.suppress(ValueError):
         if 0 < (value := float(text)) < float("inf"):
@@ -206,6 +332,7 @@ def parser() -> argparse.ArgumentParser:
     commands_ = top.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
     _replay(commands_)
     _others(commands_)
+    _kafka(commands_)
     return top
 
 

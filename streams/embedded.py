@@ -25,6 +25,7 @@ from detectors.groups.near_duplicates import NearDuplicates, NearDuplicateSettin
 from detectors.judging import Found, Judge
 from detectors.pairs import Pairs, PairSettings
 from detectors.windows import Gate, TickBuffer, TimeSettings
+from streams.kafka.settings import KafkaSettings, RedisSettings, WorkerSettings
 
 Alert = dict[str, Any]
 
@@ -48,6 +49,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     co_reposts: CoRepostSettings = msgspec.field(default_factory=CoRepostSettings)
     pairs: PairSettings = msgspec.field(default_factory=PairSettings)
     cases: CaseSettings = msgspec.field(default_factory=CaseSettings)
+    kafka: KafkaSettings = msgspec.field(default_factory=KafkaSettings)
+    redis: RedisSettings = msgspec.field(default_factory=RedisSettings)
+    worker: WorkerSettings = msgspec.field(default_factory=WorkerSettings)
 
     def version(self) -> str:
         """Short hash of the settings of detection in force, printed in every alert."""

@@ -1,11 +1,11 @@
-"""What the pipeline tells Prometheus. The pages of `docs/metrics.md` are made from `METRICS`."""
+"""What the pipeline tells Prometheus. `docs/metrics.md` is made from `COMPONENTS`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from threading import Thread
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, start_http_server
@@ -16,6 +16,9 @@ from detectors.events import REASONS
 from streams.embedded import Pipeline
 from streams.sources.opening import InputError
 from streams.sources.records import Tally
+
+if TYPE_CHECKING:  # the Kafka client is not loaded where it is not used
+    from streams.kafka.producer import Producer
 
 SEVERITIES = ("notice", "warning", "critical")
 
@@ -52,7 +55,139 @@ METRICS: tuple[Described, ...] = (
         "vigie_store_evicted_total", "counter", ("store",), "Entries forgotten for want of room, by store."
     ),
 )
-"""Every metric that Vigie exposes."""
+"""What a pipeline in one process tells: `vigie replay`."""
+
+PRODUCER_METRICS: tuple[Described, ...] = (
+    Described("vigie_producer_posts_read_total", "counter", (), "Valid posts read from the source."),
+    Described("vigie_producer_posts_sent_total", "counter", (), "Posts put into frames."),
+    Described(
+        "vigie_producer_posts_late_total",
+        "counter",
+        (),
+        "Posts older than the watermark on arrival; dropped.",
+    ),
+    Described(
+        "vigie_producer_posts_skipped_total", "counter", (), "Posts that an earlier run had sent already."
+    ),
+    Described("vigie_producer_records_rejected_total", "counter", ("reason",), "Records refused, by reason."),
+    Described("vigie_producer_posts_too_long_total", "counter", (), "Posts that no Kafka record can hold."),
+    Described(
+        "vigie_producer_events_total", "counter", (), "Valid records that are no posts (deletions, profiles)."
+    ),
+    Described("vigie_producer_frames_total", "counter", (), "Frames that the broker has taken."),
+    Described(
+        "vigie_producer_bytes_total",
+        "counter",
+        (),
+        "Bytes of the frames that the broker has taken, unpacked.",
+    ),
+    Described("vigie_producer_canaries_total", "counter", (), "Synthetic campaigns sent."),
+    Described(
+        "vigie_producer_waiting_bytes",
+        "gauge",
+        (),
+        "Bytes that wait for the broker; bounded, then reading waits.",
+    ),
+    Described(
+        "vigie_producer_watermark_seconds",
+        "gauge",
+        (),
+        "Event time up to which nothing more is admitted, since the epoch.",
+    ),
+)
+"""What `vigie produce` tells."""
+
+WORKER_METRICS: tuple[Described, ...] = (
+    Described(
+        "vigie_worker_posts_taken_total",
+        "counter",
+        (),
+        "Posts taken in; the sum of all outcomes, and of those held.",
+    ),
+    Described("vigie_worker_posts_total", "counter", ("outcome",), "Posts by what became of them."),
+    Described(
+        "vigie_worker_posts_moved_total",
+        "counter",
+        (),
+        "Foreign posts sent on to the partition of their author.",
+    ),
+    Described("vigie_worker_records_total", "counter", ("topic",), "Records taken in."),
+    Described("vigie_worker_sent_records_total", "counter", ("topic",), "Records sent."),
+    Described("vigie_worker_sent_bytes_total", "counter", ("topic",), "Bytes sent, before packing."),
+    Described(
+        "vigie_worker_lag_records", "gauge", ("topic",), "Records that wait in this worker's partitions."
+    ),
+    Described(
+        "vigie_worker_event_time_seconds",
+        "gauge",
+        ("stage",),
+        "Event time up to which all is judged, since the epoch; of the slowest task.",
+    ),
+    Described("vigie_worker_held_ticks", "gauge", (), "Ticks that wait for another task."),
+    Described(
+        "vigie_worker_repeated_total",
+        "counter",
+        (),
+        "Records between stages that said nothing new, heartbeats included.",
+    ),
+    Described("vigie_worker_holes_total", "counter", (), "Records between stages that came after a hole."),
+    Described("vigie_worker_rebalances_total", "counter", (), "Times that partitions were given out."),
+    Described(
+        "vigie_worker_rewinds_total", "counter", (), "Tasks that began again without their checkpoint."
+    ),
+    Described(
+        "vigie_worker_checkpoint_timestamp_seconds",
+        "gauge",
+        (),
+        "When the newest checkpoint was written, since the epoch.",
+    ),
+    Described("vigie_worker_checkpoint_bytes_total", "counter", (), "Bytes of the checkpoints written."),
+    Described("vigie_worker_store_up", "gauge", (), "1 while Redis answers."),
+    Described(
+        "vigie_worker_progress_timestamp_seconds",
+        "gauge",
+        (),
+        "When a record was last taken in, or none waited.",
+    ),
+    Described("vigie_worker_findings_total", "counter", (), "Findings judged, alerted or not."),
+    Described(
+        "vigie_worker_alerts_total", "counter", ("severity",), "Alerts published (revisions of cases)."
+    ),
+    Described(
+        "vigie_worker_alerts_repeated_total",
+        "counter",
+        (),
+        "Alerts not sent again, since they stood in the topic already.",
+    ),
+    Described("vigie_worker_cases_open", "gauge", (), "Cases open now."),
+    Described(
+        "vigie_worker_canary_timestamp_seconds",
+        "gauge",
+        (),
+        "When the newest canary that came through was sent, since the epoch.",
+    ),
+    Described(
+        "vigie_worker_canary_delay_seconds",
+        "gauge",
+        (),
+        "How long the newest canary took through all stages.",
+    ),
+    Described("vigie_worker_store_entries", "gauge", ("store",), "Entries held in memory, by store."),
+    Described(
+        "vigie_worker_store_evicted_total",
+        "counter",
+        ("store",),
+        "Entries forgotten for want of room, by store.",
+    ),
+)
+"""What `vigie worker` tells."""
+
+COMPONENTS: dict[str, tuple[Described, ...]] = {
+    "replay": METRICS,
+    "produce": PRODUCER_METRICS,
+    "worker": WORKER_METRICS,
+}
+"""Every metric that Vigie exposes, by the command that does."""
 
 
 class PipelineCollector(Collector):
@@ -67,14 +202,32 @@ class PipelineCollector(Collector):
         """All metrics, in the order of `METRICS`."""
         for described in METRICS:
             values = _VALUES[described.name](self._pipeline, self._tally, self._alerts)
-            family: CounterMetricFamily | GaugeMetricFamily
-            if described.kind == "counter":
-                family = CounterMetricFamily(described.name, described.help, labels=described.labels)
-            else:
-                family = GaugeMetricFamily(described.name, described.help, labels=described.labels)
-            for label, value in values.items():
-                family.add_metric([label] if described.labels else [], value)
-            yield family
+            yield family(described, values)
+
+
+def family(described: Described, values: dict[str, float]) -> Metric:
+    """One metric with its values, by label."""
+    family: CounterMetricFamily | GaugeMetricFamily
+    if described.kind == "counter":
+        family = CounterMetricFamily(described.name, described.help, labels=described.labels)
+    else:
+        family = GaugeMetricFamily(described.name, described.help, labels=described.labels)
+    for label, value in values.items():
+        family.add_metric([label] if described.labels else [], value)
+    return family
+
+
+class ProducerCollector(Collector):
+    """Reads the producer's own counters when Prometheus asks."""
+
+    def __init__(self, producer: Producer, tally: Tally) -> None:
+        self._producer = producer
+        self._tally = tally
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics, in the order of `PRODUCER_METRICS`."""
+        for described in PRODUCER_METRICS:
+            yield family(described, _PRODUCER_VALUES[described.name](self._producer, self._tally))
 
 
 def _evicted(pipeline: Pipeline) -> dict[str, float]:
@@ -119,8 +272,23 @@ _VALUES: dict[str, _Read] = {
     "vigie_store_evicted_total": lambda p, t, a: _evicted(p),
 }
 
+_PRODUCER_VALUES: dict[str, Callable[[Producer, Tally], dict[str, float]]] = {
+    "vigie_producer_posts_read_total": lambda p, t: {"": p.counts.read},
+    "vigie_producer_posts_sent_total": lambda p, t: {"": p.counts.sent},
+    "vigie_producer_posts_late_total": lambda p, t: {"": p.gate.late},
+    "vigie_producer_posts_skipped_total": lambda p, t: {"": p.counts.skipped},
+    "vigie_producer_records_rejected_total": lambda p, t: {name: t.reasons.get(name, 0) for name in REASONS},
+    "vigie_producer_posts_too_long_total": lambda p, t: {"": p.counts.too_long},
+    "vigie_producer_events_total": lambda p, t: {"": t.events},
+    "vigie_producer_frames_total": lambda p, t: {"": p.counts.frames},
+    "vigie_producer_bytes_total": lambda p, t: {"": p.counts.bytes},
+    "vigie_producer_canaries_total": lambda p, t: {"": p.counts.canaries},
+    "vigie_producer_waiting_bytes": lambda p, t: {"": p.waiting_bytes},
+    "vigie_producer_watermark_seconds": lambda p, t: {"": p.gate.watermark_ms / 1000},
+}
 
-def serve(port: int, collector: PipelineCollector) -> tuple[WSGIServer, Thread]:
+
+def serve(port: int, collector: Collector) -> tuple[WSGIServer, Thread]:
     """Serve the metrics on 127.0.0.1.
 
     Raises
@@ -140,8 +308,9 @@ def serve(port: int, collector: PipelineCollector) -> tuple[WSGIServer, Thread]:
 
 def as_markdown() -> str:
     """The table of all metrics, as it stands in the documentation."""
-    rows = ["| metric | type | labels | meaning |", "|---|---|---|---|"]
-    for one in METRICS:
-        labels = ", ".join(f"`{label}`" for label in one.labels) or "-"
-        rows.append(f"| `{one.name}` | {one.kind} | {labels} | {one.help} |")
+    rows = ["| metric | of | type | labels | meaning |", "|---|---|---|---|---|"]
+    for component, described in COMPONENTS.items():
+        for one in described:
+            labels = ", ".join(f"`{label}`" for label in one.labels) or "-"
+            rows.append(f"| `{one.name}` | `vigie {component}` | {one.kind} | {labels} | {one.help} |")
     return "\n".join(rows) + "\n"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -14,9 +12,7 @@ from typing import Any
 from detectors.alerts import instant
 from detectors.events import Post
 from streams.embedded import Alert, Pipeline
-
-_LIVE_MS = 5 * 60_000
-_SILENCE_S = 1.0
+from streams.pacing import LIVE_MS, Pace, with_silence
 
 
 @dataclass
@@ -64,8 +60,8 @@ def play(
     on_progress : callable, optional
         Told the number of posts taken in so far.
     """
-    pace = _Pace(speed) if speed else None
-    source = _with_silence(batches) if live else iter(batches)
+    pace = Pace(speed) if speed else None
+    source = with_silence(batches) if live else iter(batches)
     seen = 0
     for posts in source:
         for part in pace.parts(posts) if pace else [posts]:
@@ -76,7 +72,7 @@ def play(
         if live and not posts:
             now_ms = time.time_ns() // 1_000_000
             # A recording piped in has no present: only a stream that is near the clock is moved by it.
-            if now_ms - pipeline.gate.watermark_ms < _LIVE_MS:
+            if now_ms - pipeline.gate.watermark_ms < LIVE_MS:
                 yield from _stamped(pipeline.advance(now_ms - pipeline.gate.grace_ms), run)
     yield from _stamped(pipeline.finish(), run)
 
@@ -86,56 +82,6 @@ def _stamped(alerts: Iterator[Alert], run: Run) -> Iterator[Alert]:
         alert["data"]["published_at"] = instant(time.time_ns() // 1_000_000)
         run.note(alert)
         yield alert
-
-
-class _Pace:
-    """Holds posts back so that event time passes at a multiple of wall time."""
-
-    def __init__(self, speed: float) -> None:
-        self._speed = speed
-        self._start: tuple[float, int] | None = None
-
-    def parts(self, posts: list[Post]) -> Iterator[list[Post]]:
-        """The posts in runs of one event second, each when its time has come."""
-        begin = 0
-        for end in range(1, len(posts) + 1):
-            if end == len(posts) or posts[end].time_ms // 1000 != posts[begin].time_ms // 1000:
-                self._wait(posts[begin].time_ms)
-                yield posts[begin:end]
-                begin = end
-
-    def _wait(self, time_ms: int) -> None:
-        if self._start is None:
-            self._start = (time.monotonic(), time_ms)
-        began, first_ms = self._start
-        due = began + (time_ms - first_ms) / 1000 / self._speed
-        time.sleep(max(0.0, due - time.monotonic()))
-
-
-def _with_silence(batches: Iterable[list[Post]]) -> Iterator[list[Post]]:
-    """Pass batches on as they come, with an empty one for each second without any."""
-    waiting: queue.Queue[list[Post] | BaseException | None] = queue.Queue(maxsize=100)
-
-    def read() -> None:
-        try:
-            for batch in batches:
-                waiting.put(batch)
-            waiting.put(None)
-        except BaseException as problem:  # handed over to the thread that can tell the user
-            waiting.put(problem)
-
-    threading.Thread(target=read, daemon=True).start()
-    while True:
-        try:
-            item = waiting.get(timeout=_SILENCE_S)
-        except queue.Empty:
-            yield []
-            continue
-        if item is None:
-            return
-        if isinstance(item, BaseException):
-            raise item
-        yield item
 
 
 def summary(run: Run, pipeline: Pipeline, rejected: dict[str, int], events: int) -> dict[str, Any]:

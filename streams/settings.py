@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from streams.embedded import Settings
+from streams.kafka.settings import masked, problems
 from streams.sources.opening import InputError
 
 PREFIX = "VIGIE_"
@@ -62,14 +63,15 @@ def load(
 
 
 def dump(settings: Settings) -> dict[str, dict[str, Any]]:
-    """The settings as tables, as a TOML file would hold them."""
-    tables = msgspec.to_builtins(settings)
-    return {str(section): dict(values) for section, values in tables.items()}
+    """The settings as tables, as a TOML file would hold them; secrets are masked."""
+    return masked(msgspec.to_builtins(settings))
 
 
 def _flag(flag: str) -> tuple[str, str]:
     setting, equals, value = flag.partition("=")
     if not equals or "." not in setting:
+        if "password" in flag or "redis" in flag:  # it is not said which part of it is the secret
+            raise InputError("--set of a secret must be written as --set redis.password=…")
         raise InputError(f"--set {flag!r} is no setting: write it as --set hashtags.window_minutes=10.")
     return setting.strip(), value.strip()
 
@@ -115,6 +117,7 @@ def _check(settings: Settings) -> None:
             "growth must be above 1",
         ),
     ]
-    for holds, sentence in rules:
-        if not holds:
-            raise InputError(f"The settings are wrong: {sentence}. See `vigie config show`.")
+    wrong = [sentence for holds, sentence in rules if not holds]
+    wrong += problems(settings.kafka, settings.redis, settings.worker)
+    if wrong:
+        raise InputError(f"The settings are wrong: {wrong[0]}. See `vigie config show`.")

@@ -222,7 +222,7 @@ def test_without_scores_the_bot_share_is_missing_and_not_zero():
 def test_the_bot_share_is_of_the_accounts_that_have_a_score():
     posts = [post(f"{n:02}", f"a{n}", n, f"{n} #lune", author=robot() if n < 10 else None) for n in range(30)]
     (finding,), _ = judged(posts)
-    score = next(iter(batches(posts))).members[0].score
+    score = next(iter(batches(posts))).tags[0].member.score
     assert score > 500
     assert finding.evidence["scored_accounts"] == 10
     assert finding.evidence["bot_share"] == score / 1000

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import chain
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -13,10 +16,17 @@ from detectors.accounts.declared import is_declared
 from detectors.batches import SignalBatch
 from detectors.events import Post, milliseconds
 from detectors.findings import Member, account_key
+from detectors.state import Changes, Noted, Record, Saved, Sheet, StateError, Table, merged, refusing
 from detectors.text import NO_FINGERPRINT, Fingerprint, fingerprint, names_its_source, read_entities
 
 HOUR_MS = 3_600_000
 NO_SCORE = -1
+_LANGUAGES, _LANGUAGE_LENGTH = 4, 35
+
+Languages = tuple[tuple[str, int], ...]
+"""Languages of an account's own posts with how many were in each, the most used first."""
+Status = Literal["active", "suspended", "deleted", "protected", "deactivated"]
+"""What the network says has become of an account."""
 
 
 class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,20 +38,47 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """How long an automation score is used before the profile is looked at again."""
 
 
-class Account:
-    """What the stream itself showed of one account."""
+class Account(Record, tag="accounts", gc=False):
+    """What the stream itself showed of one account. It is the record that a checkpoint keeps of it."""
 
-    __slots__ = ("declared", "first_ms", "key", "last_ms", "posts", "reposts", "score", "scored_ms")
+    key: str
+    first_ms: int
+    last_ms: int
+    posts: int = 0
+    reposts: int = 0
+    score: int = NO_SCORE
+    scored_ms: int = -HOUR_MS * 10**6
+    declared: bool = False
+    languages: Languages = ()
+    status: Status | None = None
+    """None where nothing was heard."""
+    status_ms: int = 0
 
-    def __init__(self, key: str, now_ms: int) -> None:
-        self.key = key
-        self.first_ms = now_ms
-        self.last_ms = now_ms
-        self.posts = 0
-        self.reposts = 0
-        self.score = NO_SCORE
-        self.scored_ms = -HOUR_MS * 10**6
-        self.declared = False
+
+class _Head(Record, tag="accounts_head"):
+    """What the stage counts."""
+
+    evicted: int
+
+
+@lru_cache(maxsize=1 << 16)
+def spoken(languages: Languages, language: str) -> Languages:
+    """The languages of an account after one more post.
+
+    Four are kept. Another one takes one off the least used, and its place once nothing is left of it, so
+    that a change of language shows in time. Equal answers are one object, since very many accounts have them.
+
+    >>> spoken((("fr", 2), ("en", 1)), "en")
+    (('en', 2), ('fr', 2))
+    """
+    counts = dict(languages)
+    if language in counts or len(counts) < _LANGUAGES:
+        counts[language] = counts.get(language, 0) + 1
+    else:
+        least, count = languages[-1]
+        del counts[least]
+        counts |= {least: count - 1} if count > 1 else {language: 1}
+    return tuple(sorted(counts.items(), key=lambda one: (-one[1], one[0])))
 
 
 class Accounts:
@@ -62,6 +99,9 @@ class Accounts:
         self.evicted = 0
         self._once: dict[str, Account] = {}
         self._again: dict[str, Account] = {}
+        """Accounts with two posts or more."""
+        self._changed: Noted[str] = Noted()
+        self._table, self._head = Table(Account), Sheet(_Head)
 
     def __len__(self) -> int:
         return len(self._once) + len(self._again)
@@ -73,6 +113,8 @@ class Accounts:
     def take(self, tick_ms: int, posts: list[Post]) -> SignalBatch:
         """Make the signals of one tick. The posts must be in canonical order."""
         accounts = [self._seen(account_key(post.platform, post.author_id), post) for post in posts]
+        if self._changed.on:
+            self._changed.update(account.key for account in accounts)
         batch = SignalBatch(tick_ms, posts, scored=self._score(posts, accounts))
         for post, account in zip(posts, accounts, strict=True):
             print_, tags, targets, links = _read(post)
@@ -98,11 +140,14 @@ class Accounts:
         if account is None:
             account = self._once.pop(key, None)
             if account is None:
-                account = self._once[key] = Account(key, post.time_ms)
+                account = self._once[key] = Account(key, post.time_ms, post.time_ms)
             else:
                 self._again[key] = account
         account.posts += 1
-        account.reposts += post.kind == "repost"
+        if post.kind == "repost":
+            account.reposts += 1
+        elif post.lang:
+            account.languages = spoken(account.languages, post.lang[:_LANGUAGE_LENGTH])
         account.last_ms = post.time_ms
         return account
 
@@ -136,8 +181,60 @@ class Accounts:
     def _forget(self) -> None:
         while len(self) > self.settings.max_accounts:
             store = self._once or self._again
-            del store[next(iter(store))]
+            key = next(iter(store))
+            del store[key]
+            self._changed.add(key)
             self.evicted += 1
+
+    def note_status(self, platform: str, author_id: str, status: Status, at_ms: int) -> bool:
+        """Remember what the network says of an account, unless something newer is known.
+
+        Returns
+        -------
+        bool
+            Whether the account is remembered. Of one that never posted here nothing is kept, since networks
+            tell of far more accounts than a stream shows.
+        """
+        key = account_key(platform, author_id)
+        account = self.get(key)
+        if account is None:
+            return False
+        if account.status is None or at_ms >= account.status_ms:
+            account.status, account.status_ms = status, at_ms
+            self._changed.add(key)
+        return True
+
+    # -- checkpoints -------------------------------------------------------------------------------
+
+    def track(self) -> None:
+        """From now on, note what changes."""
+        self._changed.track()
+
+    def changes(self, everything: bool = False) -> Changes:
+        """The records that changed since the last call; see `detectors.state`."""
+        keys = self._changed.take(chain(self._once, self._again), everything)
+        return merged(
+            self._head.told(_Head(self.evicted), everything),
+            self._table.told({key: self.get(key) for key in keys}),
+        )
+
+    @refusing
+    def restore(self, saved: Saved) -> None:
+        """On a fresh object, go on from what was saved.
+
+        Who is evicted first for want of room is remembered only nearly: accounts stand in order of their
+        first post, while those seen again stood in order of their second.
+        """
+        head = self._head.read(saved)
+        if head is not None:
+            self.evicted = head.evicted
+        shared: dict[Languages, Languages] = {}
+        accounts = sorted(self._table.read(saved), key=lambda one: (one[1].first_ms, one[0]))
+        for key, account in accounts:
+            if account.key != key:
+                raise StateError("an account's record stands under another account's key")
+            account.languages = shared.setdefault(account.languages, account.languages)
+            (self._once if account.posts < 2 else self._again)[key] = account
 
 
 def _read(post: Post) -> tuple[Fingerprint, Sequence[str], Sequence[str], Sequence[str]]:

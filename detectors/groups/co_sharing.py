@@ -37,6 +37,7 @@ import msgspec
 
 from detectors.batches import Signals
 from detectors.pairs import Tie
+from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
 
 MINUTE_MS = 60_000
 
@@ -50,13 +51,31 @@ class CoRepostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Reposted posts held at once; the oldest go first."""
 
 
+class _Sharers(Record, tag="reposts"):
+    """Who reposted one post, and when. It is the record that a checkpoint keeps of it."""
+
+    turn: int
+    """Number of the last repost, by which the posts are in order."""
+    accounts: dict[str, int]
+
+
+class _Head(Record, tag="reposts_head"):
+    """What the detector counts."""
+
+    evicted: int
+    turn: int
+
+
 class CoReposts:
     """Ties of accounts that repost the same post; see the module's text for the definition."""
 
     def __init__(self, settings: CoRepostSettings | None = None) -> None:
         self.settings = settings or CoRepostSettings()
         self.evicted = 0
-        self._sharers: dict[str, dict[str, int]] = {}
+        self._sharers: dict[str, _Sharers] = {}
+        self._turn = 0
+        self._changed: Noted[str] = Noted()
+        self._table, self._head = Table(_Sharers), Sheet(_Head)
 
     def __len__(self) -> int:
         return len(self._sharers)
@@ -67,8 +86,11 @@ class CoReposts:
         window = self.settings.window_minutes * MINUTE_MS
         for repost in signals.reposts:
             # Taken out and put back, so that the oldest stand first.
-            sharers = self._sharers.pop(repost.source, None) or {}
-            self._sharers[repost.source] = sharers
+            post = self._sharers.pop(repost.source, None) or _Sharers(0, {})
+            self._sharers[repost.source] = post
+            self._turn += 1
+            post.turn, sharers = self._turn, post.accounts
+            self._changed.add(repost.source)
             account, now_ms = repost.account, repost.time_ms
             if account in sharers or len(sharers) >= self.settings.viral_accounts:
                 continue
@@ -80,9 +102,31 @@ class CoReposts:
 
     def _forget(self, limit_ms: int) -> None:
         while self._sharers:
-            key, sharers = next(iter(self._sharers.items()))
+            key, post = next(iter(self._sharers.items()))
             over = len(self._sharers) > self.settings.max_posts
-            if not over and max(sharers.values(), default=0) >= limit_ms:
+            if not over and max(post.accounts.values(), default=0) >= limit_ms:
                 break
             del self._sharers[key]
+            self._changed.add(key)
             self.evicted += over
+
+    def track(self) -> None:
+        """From now on, note what changes."""
+        self._changed.track()
+
+    def changes(self, everything: bool = False) -> Changes:
+        """The records that changed since the last call; see `detectors.state`."""
+        keys = self._changed.take(self._sharers, everything)
+        return merged(
+            self._head.told(_Head(self.evicted, self._turn), everything),
+            self._table.told({key: self._sharers.get(key) for key in keys}),
+        )
+
+    @refusing
+    def restore(self, saved: Saved) -> None:
+        """On a fresh object, go on from what was saved."""
+        head = self._head.read(saved)
+        if head is not None:
+            self.evicted, self._turn = head.evicted, head.turn
+        # In order of last use: which posts are forgotten, and when, depends on it.
+        self._sharers = dict(sorted(self._table.read(saved), key=lambda one: one[1].turn))

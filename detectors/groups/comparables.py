@@ -6,9 +6,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.background import ENOUGH
+from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
 
 Medians = dict[str, tuple[float | None, int]]
 """For each measure its median over comparable subjects (None where there are none) and their number."""
+
+
+class _Row(Record, tag="comparables"):
+    """The measurements of one subject."""
+
+    turn: int
+    judged_ms: int
+    size: int
+    values: list[float | None]
+
+
+class _Head(Record, tag="comparables_head"):
+    """How many measurements there were."""
+
+    turn: int
 
 
 class Comparables:
@@ -44,9 +60,14 @@ class Comparables:
         self._factor = size_factor
         self._max = max_subjects
         self._row: dict[str, int] = {}
+        self._turn = 0
+        self._turns = np.zeros(max_subjects, dtype=np.int64)
+        """When each row was written: number of the measurement."""
         self._judged_ms = np.zeros(max_subjects, dtype=np.int64)
         self._size = np.zeros(max_subjects, dtype=np.int64)
         self._values = np.full((len(measures), max_subjects), np.nan)
+        self._changed: Noted[str] = Noted()
+        self._table, self._head = Table(_Row), Sheet(_Head)
 
     def __len__(self) -> int:
         return len(self._row)
@@ -58,8 +79,13 @@ class Comparables:
         if row is None:
             row = len(self._row)
             if row == self._max:
-                row = self._row.pop(next(iter(self._row)))
+                oldest = next(iter(self._row))
+                row = self._row.pop(oldest)
+                self._changed.add(oldest)
         self._row[subject] = row
+        self._changed.add(subject)
+        self._turn += 1
+        self._turns[row] = self._turn
         self._judged_ms[row] = now_ms
         self._size[row] = size
         values = (measures[name] for name in self._measures)
@@ -80,6 +106,40 @@ class Comparables:
                 values = _known(column[recent])
             result[name] = (_median(values), len(values))
         return result
+
+    def track(self) -> None:
+        """From now on, note what changes."""
+        self._changed.track()
+
+    def changes(self, everything: bool = False) -> Changes:
+        """The records that changed since the last call; see `detectors.state`."""
+        subjects = self._changed.take(self._row, everything)
+        return merged(
+            self._head.told(_Head(self._turn), everything),
+            self._table.told({subject: self._packed(self._row.get(subject)) for subject in subjects}),
+        )
+
+    def _packed(self, row: int | None) -> _Row | None:
+        if row is None:
+            return None
+        values = [None if np.isnan(value) else value for value in self._values[:, row].tolist()]
+        return _Row(int(self._turns[row]), int(self._judged_ms[row]), int(self._size[row]), values)
+
+    @refusing
+    def restore(self, saved: Saved) -> None:
+        """On a fresh object, go on from what was saved.
+
+        Rows may come to stand elsewhere: a median does not ask for their order, and which one is given up
+        for a new subject is decided by who was judged longest ago.
+        """
+        head = self._head.read(saved)
+        if head is not None:
+            self._turn = head.turn
+        subjects = sorted(self._table.read(saved), key=lambda one: one[1].turn)
+        for row, (subject, one) in enumerate(subjects):
+            self._row[subject] = row
+            self._turns[row], self._judged_ms[row], self._size[row] = one.turn, one.judged_ms, one.size
+            self._values[:, row] = [np.nan if value is None else value for value in one.values]
 
 
 def _known(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -342,9 +342,7 @@ class TagReferences:
 
     def take(self, measured: list[Measured], tick_ms: int) -> list[Finding]:
         """The findings among the measured tags of one tick, with references and p-values."""
-        findings = [
-            self._compared(one, one.finding, tick_ms) for one in measured if one.finding is not None
-        ]
+        findings = [self._compared(one, one.finding, tick_ms) for one in measured if one.finding is not None]
         for one in sorted(measured, key=lambda one: one.subject):
             values = {name: _value(share) for name, share in one.shares.items()}
             self.comparables.put(one.subject, size=one.size, now_ms=tick_ms, measures=values)

@@ -1,0 +1,1 @@
+"""The Kafka form of Vigie: topics, frames, the producer that fills them, and what reads them."""

@@ -1,0 +1,123 @@
+"""`vigie alerts tail`: the topic `alerts` as a subscriber sees it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from threading import Event
+from typing import Any, Literal
+
+import orjson
+
+from streams.kafka import clients
+from streams.kafka.settings import KafkaSettings
+from streams.sources.opening import InputError
+
+CONTENT_TYPE = b"application/cloudevents+json"
+"""The header `content-type` of every alert (CloudEvents, structured mode)."""
+_REMEMBERED_IDS = 100_000
+_LOOK_MS = 200
+
+Alert = dict[str, Any]
+Start = Literal["now", "start"] | int
+"""From where: what comes now, the oldest alert that is kept, or a time of publishing in milliseconds."""
+
+
+class Tail:
+    """The alerts of the topic, each id once.
+
+    Parameters
+    ----------
+    kafka : KafkaSettings
+    start : str or int
+        ``"now"``, ``"start"``, or milliseconds since the epoch.
+
+    Raises
+    ------
+    InputError
+        When no broker answers or the topic is missing.
+    """
+
+    def __init__(self, kafka: KafkaSettings, start: Start = "now") -> None:
+        self.unreadable = 0
+        """Records that are no alerts."""
+        self._kafka = kafka
+        self._seen: dict[str, None] = {}
+        self._part = clients.TopicPartition(clients.topic(kafka, "alerts"), 0)
+        self._consumer = clients.consumer(kafka)
+        with clients.talking(kafka):
+            if not self._consumer.partitions_for_topic(self._part.topic):
+                self._consumer.close()
+                raise InputError(
+                    f"Kafka at {kafka.bootstrap} lacks the topic {self._part.topic}: make it with "
+                    "`vigie topics create`, or set kafka.prefix."
+                )
+            self._consumer.assign([self._part])
+            self._end = self._consumer.end_offsets([self._part])[self._part]
+            self._consumer.seek(self._part, self._offset(start))
+
+    def _offset(self, start: Start) -> int:
+        if start == "now":
+            return int(self._end)
+        if start != "start":
+            found = self._consumer.offsets_for_times({self._part: start})[self._part]
+            return int(found.offset) if found is not None else int(self._end)
+        return int(self._consumer.beginning_offsets([self._part])[self._part])
+
+    def follow(self, stop: Event) -> Iterator[Alert]:
+        """Alerts as they come, until `stop` is set."""
+        while not stop.is_set():
+            for _, alert in self._poll():
+                if alert is not None and self._is_new(alert):
+                    yield alert
+
+    def snapshot(self) -> list[Alert]:
+        """The newest revision of every case that is there now, in order of event time."""
+        cases: dict[bytes, Alert] = {}
+        while self._consumer.position(self._part) < self._end:
+            for key, alert in self._poll():
+                if alert is None:
+                    cases.pop(key, None)
+                elif key not in cases or _revision(alert) >= _revision(cases[key]):
+                    cases[key] = alert
+        return sorted(cases.values(), key=lambda alert: (alert["time"], alert["id"]))
+
+    def close(self) -> None:
+        """Leave the broker."""
+        self._consumer.close()
+
+    def _poll(self) -> Iterator[tuple[bytes, Alert | None]]:
+        """Key and alert of each record; None for one that takes the key back."""
+        with clients.talking(self._kafka):
+            polled = self._consumer.poll(timeout_ms=_LOOK_MS)
+        for record in polled.get(self._part, ()):
+            if record.value is None:
+                yield record.key or b"", None
+            elif (alert := _decoded(record.value)) is not None:
+                yield alert["data"]["case_id"].encode(), alert
+            else:
+                self.unreadable += 1
+
+    def _is_new(self, alert: Alert) -> bool:
+        if alert["id"] in self._seen:
+            return False
+        self._seen[alert["id"]] = None
+        if len(self._seen) > _REMEMBERED_IDS:
+            del self._seen[next(iter(self._seen))]
+        return True
+
+
+def _revision(alert: Alert) -> int:
+    return int(alert["data"]["revision"])
+
+
+def _decoded(value: bytes) -> Alert | None:
+    """The alert of a record; None when a stranger has written something else."""
+    with contextlib.suppress(orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        alert = orjson.loads(value)
+        data = alert["data"]
+        texts = (alert["id"], alert["time"], alert["subject"], data["case_id"], data["status"])
+        if alert["type"] == "vigie.alert.v1" and all(isinstance(text, str) for text in texts):
+            int(data["revision"])
+            return dict(alert)
+    return None

@@ -1,0 +1,209 @@
+"""Checkpoints of tasks in Redis: the state, and the offsets it covers, always together.
+
+A task's state is a few tables of small records. A checkpoint writes the records that changed since the last
+one, in one transaction with the offsets, so what stands there is always the state after exactly those
+records. Each write names the write before it: one that was overtaken (its worker was paused, its partition
+given to another) is refused, and one that finds the store emptied is told to write everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, WatchError
+
+from detectors.state import STATE_FORMAT, Changes, Saved
+from streams.kafka.settings import RedisSettings
+
+_FIELDS = 2000
+"""Records in one command, so that no single one is too large for the server."""
+
+
+class StoreGone(Exception):
+    """Redis does not answer; detection goes on without checkpoints until it does."""
+
+
+class Overtaken(Exception):
+    """A later worker has written this task's checkpoint: it is no longer ours to write."""
+
+
+class Incomplete(Exception):
+    """The checkpoint before this one is not there: only a full one makes sense."""
+
+
+class WrongFormat(Exception):
+    """The checkpoint was written in a form that this version does not read."""
+
+
+class Head(msgspec.Struct, frozen=True):
+    """What stands beside the tables."""
+
+    format: int
+    """Form of the records, see `detectors.state.STATE_FORMAT`."""
+    settings: str
+    """Version of the detection settings that the state was made with."""
+    sequence: int
+    """Number of this checkpoint; each adds one."""
+    generation: int
+    """Of the consumer group, when it was written."""
+    offsets: dict[str, int]
+    """For each input topic, without the prefix, the offset of the first record that is not covered."""
+    written_ms: int
+    """Wall clock."""
+    tables: list[str]
+    extra: dict[str, int] = {}
+    """Further positions, for example up to where the alerts were published."""
+
+
+class Checkpoints:
+    """The checkpoints of one consumer group.
+
+    Parameters
+    ----------
+    settings : RedisSettings
+    space : str
+        Stands before every key: the consumer group and the cluster it reads from.
+    """
+
+    def __init__(self, settings: RedisSettings, space: str) -> None:
+        self._space = space
+        options: dict[str, Any] = {
+            "socket_timeout": settings.timeout_s * 10,
+            "socket_connect_timeout": settings.timeout_s,
+        }
+        if settings.password:
+            options["password"] = settings.password
+        if settings.ca_file:
+            options["ssl_ca_certs"] = settings.ca_file
+        self._redis: Redis = Redis.from_url(settings.url, **options)
+
+    async def ping(self) -> None:
+        """Whether Redis answers.
+
+        Raises
+        ------
+        StoreGone
+        """
+        async with _answering():
+            await self._redis.ping()
+
+    async def close(self) -> None:
+        """Let the connections go."""
+        await self._redis.aclose()
+
+    async def load(self, task: str) -> tuple[Head, Saved] | None:
+        """The newest checkpoint of a task; None where there is none.
+
+        Raises
+        ------
+        StoreGone, WrongFormat
+        """
+        async with _answering(), self._redis.pipeline(transaction=True) as pipe:
+            # All at one moment: the tables of one checkpoint with the offsets of another are no state.
+            while True:
+                await pipe.watch(self._key(task))
+                packed = await _raw(pipe, self._key(task))
+                if packed is None:
+                    return None
+                head = _head(task, packed)
+                pipe.multi()
+                for name in head.tables:
+                    pipe.hgetall(self._key(task, name))
+                try:
+                    tables = await pipe.execute()
+                except WatchError:
+                    continue
+                return head, {
+                    name: {key.decode(): value for key, value in table.items()}
+                    for name, table in zip(head.tables, tables, strict=True)
+                }
+
+    async def write(self, task: str, head: Head, changes: Changes, *, everything: bool) -> None:
+        """Write a checkpoint.
+
+        Parameters
+        ----------
+        task : str
+        head : Head
+            Its sequence must be one more than that of the checkpoint before, unless `everything`.
+        changes : Changes
+            Records by table and key; None where one is gone.
+        everything : bool
+            Whether these are all records, and whatever stands there is to go.
+
+        Raises
+        ------
+        StoreGone, Overtaken, Incomplete
+        """
+        async with _answering(), self._redis.pipeline(transaction=True) as pipe:
+            await pipe.watch(self._key(task))
+            packed = await _raw(pipe, self._key(task))
+            before = None if packed is None else msgspec.msgpack.decode(packed, type=Head)
+            if before is not None and before.generation > head.generation:
+                raise Overtaken(task)
+            if not everything and (before is None or before.sequence != head.sequence - 1):
+                raise Incomplete(task)
+            pipe.multi()
+            tables = set(head.tables) | (set(before.tables) if before else set())
+            if everything and tables:
+                pipe.delete(*(self._key(task, name) for name in tables))
+            if not everything:
+                head = msgspec.structs.replace(head, tables=sorted(tables))
+            for name, records in changes.items():
+                _write_table(pipe, self._key(task, name), records)
+            pipe.set(self._key(task), msgspec.msgpack.encode(head))
+            try:
+                await pipe.execute()
+            except WatchError:
+                raise Incomplete(task) from None
+
+    async def forget(self, task: str) -> None:
+        """Delete the checkpoint of a task."""
+        async with _answering():
+            await self._redis.delete(self._key(task))
+
+    def _key(self, task: str, table: str = "") -> str:
+        return f"{self._space}:{task}:{table}" if table else f"{self._space}:{task}"
+
+
+async def _raw(pipe: Any, key: str) -> bytes | None:
+    value: bytes | None = await pipe.get(key)
+    return value
+
+
+def _head(task: str, packed: bytes) -> Head:
+    try:
+        form = msgspec.msgpack.decode(packed, type=_Form).format
+    except msgspec.DecodeError:
+        form = None
+    if form != STATE_FORMAT:
+        raise WrongFormat(
+            f"the checkpoint of {task} has format {form}, this version reads {STATE_FORMAT}: run the version "
+            "that wrote it, or start anew with another worker.app (or `vigie worker --forget-state`)"
+        )
+    return msgspec.msgpack.decode(packed, type=Head)
+
+
+class _Form(msgspec.Struct):
+    format: int
+
+
+def _write_table(pipe: Any, key: str, records: Mapping[str, bytes | None]) -> None:
+    kept = [(name, value) for name, value in records.items() if value is not None]
+    gone = [name for name, value in records.items() if value is None]
+    for start in range(0, len(kept), _FIELDS):
+        pipe.hset(key, mapping=dict(kept[start : start + _FIELDS]))
+    for start in range(0, len(gone), _FIELDS):
+        pipe.hdel(key, *gone[start : start + _FIELDS])
+
+
+@asynccontextmanager
+async def _answering() -> AsyncIterator[None]:
+    try:
+        yield
+    except (RedisError, OSError) as problem:
+        raise StoreGone(str(problem)) from None

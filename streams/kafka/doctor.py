@@ -1,0 +1,170 @@
+"""Is everything reachable and moving? One finding for each thing that can be wrong, worst first to read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, NamedTuple
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from detectors.alerts import instant
+from streams.embedded import Settings
+from streams.kafka import clients, frames, topics
+from streams.kafka.clients import TopicPartition
+from streams.kafka.settings import without_password
+from streams.kafka.worker import INPUTS
+from streams.sources.opening import InputError
+
+_SILENT_MS = 10_000
+"""A producer says something every second: after ten it is gone."""
+_LAG = 1000
+_LOOK_BACK = 5
+
+
+class Finding(NamedTuple):
+    """What was found of one thing."""
+
+    what: str
+    state: Literal["good", "unsure", "bad"]
+    detail: str
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """All findings, in the order in which one thing needs another."""
+    findings = list(_store(settings))
+    try:
+        consumer = clients.consumer(settings.kafka, group_id=None)
+    except InputError as problem:
+        return [Finding("broker", "bad", str(problem)), *findings]
+    try:
+        findings = [Finding("broker", "good", f"answers at {settings.kafka.bootstrap}"), *findings]
+        wrong = [_guarded("topics", lambda: topics.check(settings.kafka))]
+        if wrong[0] is not None:
+            return [*findings, wrong[0]]
+        findings.append(Finding("topics", "good", f"{len(topics.TOPICS)}, with the partitions that are set"))
+        findings += _producer(settings, consumer)
+        findings += _workers(settings, consumer)
+        findings += _event_time(settings, consumer)
+    finally:
+        consumer.close()
+    return findings
+
+
+def _guarded(what: str, check: Callable[[], object]) -> Finding | None:
+    try:
+        check()
+    except InputError as problem:
+        return Finding(what, "bad", str(problem))
+    return None
+
+
+def _store(settings: Settings) -> Iterator[Finding]:
+    shown = without_password(settings.redis.url)
+    options: dict[str, Any] = {"socket_timeout": settings.redis.timeout_s}
+    if settings.redis.password:
+        options["password"] = settings.redis.password
+    if settings.redis.ca_file:
+        options["ssl_ca_certs"] = settings.redis.ca_file
+    try:
+        with Redis.from_url(settings.redis.url, **options) as redis:
+            redis.ping()
+            policy = redis.config_get("maxmemory-policy").get("maxmemory-policy", "noeviction")
+    except (RedisError, OSError, ValueError) as problem:
+        yield Finding("redis", "bad", f"does not answer at {shown}: {type(problem).__name__}")
+        return
+    yield Finding("redis", "good", f"answers at {shown}")
+    if policy != "noeviction":
+        yield Finding(
+            "redis", "bad", f"maxmemory-policy is {policy}: it may drop checkpoints; set noeviction"
+        )
+
+
+def _newest(consumer: Any, tp: TopicPartition) -> Any:
+    """The newest record of a partition; None in an empty one."""
+    end = consumer.end_offsets([tp])[tp]
+    start = max(consumer.beginning_offsets([tp])[tp], end - _LOOK_BACK)
+    if start >= end:
+        return None
+    consumer.assign([tp])
+    consumer.seek(tp, start)
+    newest = None
+    for _ in range(_LOOK_BACK):
+        for record in consumer.poll(timeout_ms=1000).get(tp, []):
+            newest = record
+        if consumer.position(tp) >= end:
+            break
+    return newest
+
+
+def _producer(settings: Settings, consumer: Any) -> Iterator[Finding]:
+    topic = clients.topic(settings.kafka, "posts")
+    records = [
+        _newest(consumer, TopicPartition(topic, partition)) for partition in range(settings.kafka.partitions)
+    ]
+    known = [record for record in records if record is not None]
+    if not known:
+        yield Finding("producer", "unsure", "no post was ever sent: start one with `vigie produce`")
+        return
+    age_s = (time.time() * 1000 - max(record.timestamp for record in known)) / 1000
+    frame = frames.decode_headers(known[-1].headers)
+    if frame is not None and frame.final:
+        yield Finding(
+            "producer", "good", f"{frame.producer} has ended: {frame.read:,} posts, {frame.late:,} late"
+        )
+    elif age_s * 1000 > _SILENT_MS:
+        yield Finding("producer", "bad", f"nothing was sent for {age_s:.0f} s: no producer runs")
+    else:
+        name = "others" if frame is None else frame.producer
+        until = (
+            "" if frame is None or not frame.watermark_ms else f", event time {instant(frame.watermark_ms)}"
+        )
+        yield Finding("producer", "good", f"{name} sent {age_s:.0f} s ago{until}")
+
+
+def _workers(settings: Settings, consumer: Any) -> Iterator[Finding]:
+    group = settings.kafka.prefix + settings.worker.app
+    asked = clients.admin(settings.kafka)
+    try:
+        with clients.talking(settings.kafka):
+            described = asked.describe_groups([group])[group]
+            committed = asked.list_group_offsets([group])[group]
+    except (InputError, KeyError) as problem:
+        yield Finding("workers", "bad", f"no worker ever ran in the group {group}: {problem}")
+        return
+    finally:
+        asked.close()
+    members = described.get("members", [])
+    state = described.get("group_state", described.get("state", "unknown"))
+    if not members:
+        yield Finding("workers", "bad", f"none runs in the group {group}: start one with `vigie worker`")
+    elif state != "Stable":
+        yield Finding(
+            "workers", "unsure", f"{len(members)} in the group {group}, being given partitions ({state})"
+        )
+    else:
+        yield Finding("workers", "good", f"{len(members)} in the group {group}")
+    for topic in INPUTS:
+        partitions = 1 if topic in ("findings", "background") else settings.kafka.partitions
+        tps = [TopicPartition(clients.topic(settings.kafka, topic), p) for p in range(partitions)]
+        ends = consumer.end_offsets(tps)
+        lag = sum(ends[tp] - _offset(committed.get(tp)) for tp in tps)
+        state_: Literal["good", "unsure"] = "good" if lag <= _LAG * partitions else "unsure"
+        yield Finding(f"lag of {topic}", state_, f"{lag:,} records not covered by a checkpoint yet")
+
+
+def _offset(committed: Any) -> int:
+    return 0 if committed is None else max(0, int(getattr(committed, "offset", committed)))
+
+
+def _event_time(settings: Settings, consumer: Any) -> Iterator[Finding]:
+    newest = _newest(consumer, TopicPartition(clients.topic(settings.kafka, "findings"), 0))
+    if newest is None:
+        yield Finding("findings", "unsure", "nothing has come through yet")
+        return
+    age_s = time.time() - newest.timestamp / 1000
+    until = dict(newest.headers).get("until", b"0")
+    told = f"up to {instant(int(until))}" if until.isdigit() and int(until) else "from the beginning"
+    state: Literal["good", "bad"] = "good" if age_s * 1000 < _SILENT_MS else "bad"
+    yield Finding("findings", state, f"told {age_s:.0f} s ago, {told}")

@@ -1,0 +1,77 @@
+"""The clock on the way in: posts held back to a speed, and the silence of a stream made visible."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterable, Iterator
+
+from detectors.events import Post
+
+LIVE_MS = 5 * 60_000
+"""How near to the clock a stream must be for the clock to move it: a recording piped in has no present."""
+SILENCE_S = 1.0
+_WAITING_BATCHES = 100
+
+
+class Pace:
+    """Holds posts back so that event time passes at a multiple of wall time."""
+
+    def __init__(self, speed: float) -> None:
+        self._speed = speed
+        self._start: tuple[float, int] | None = None
+
+    def parts(self, posts: list[Post]) -> Iterator[list[Post]]:
+        """The posts in runs of one event second, each when its time has come."""
+        begin = 0
+        for end in range(1, len(posts) + 1):
+            if end == len(posts) or posts[end].time_ms // 1000 != posts[begin].time_ms // 1000:
+                self._wait(posts[begin].time_ms)
+                yield posts[begin:end]
+                begin = end
+
+    def _wait(self, time_ms: int) -> None:
+        if self._start is None:
+            self._start = (time.monotonic(), time_ms)
+        began, first_ms = self._start
+        due = began + (time_ms - first_ms) / 1000 / self._speed
+        time.sleep(max(0.0, due - time.monotonic()))
+
+
+def with_silence(
+    batches: Iterable[list[Post]], silence_s: float = SILENCE_S, waiting: int = _WAITING_BATCHES
+) -> Iterator[list[Post]]:
+    """Pass batches on as they come, with an empty one for each `silence_s` without any.
+
+    Parameters
+    ----------
+    batches : iterable of list of Post
+        Read in a thread of its own, which goes on at most `waiting` batches ahead.
+    silence_s : float
+        Seconds without a batch after which an empty one is given.
+    waiting : int
+        Batches that may wait.
+    """
+    ahead: queue.Queue[list[Post] | BaseException | None] = queue.Queue(maxsize=waiting)
+
+    def read() -> None:
+        try:
+            for batch in batches:
+                ahead.put(batch)
+            ahead.put(None)
+        except BaseException as problem:  # handed over to the thread that can tell the user
+            ahead.put(problem)
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        try:
+            item = ahead.get(timeout=silence_s)
+        except queue.Empty:
+            yield []
+            continue
+        if item is None:
+            return
+        if isinstance(item, BaseException):
+            raise item
+        yield item
