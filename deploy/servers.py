@@ -19,6 +19,7 @@ import json
 import os
 import random
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -35,7 +36,6 @@ ROOT = Path(__file__).resolve().parent.parent
 POM = ROOT / "deploy" / "kafka" / "pom.xml"
 COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 HOST = "127.0.0.1"
-CLUSTER = "VigieOnOneMachineOnly0"
 # A frame of posts may have 4 MiB, one post on the longest line that is read 8 MiB; the rest is headers.
 MAX_MESSAGE_BYTES = 10 * 1024 * 1024
 # Below the range from which systems give ports to clients: a client that looks for a stopped server could
@@ -214,6 +214,11 @@ class Server:
         raise NotImplementedError
 
 
+def _cluster_id() -> str:
+    """A new identity, so that checkpoints of another storage are not taken for this one's."""
+    return "V" + secrets.token_urlsafe(16)[1:22]
+
+
 class KafkaBroker(Server):
     """One Kafka node that is broker and controller, from the jars that Maven fetched.
 
@@ -244,7 +249,7 @@ class KafkaBroker(Server):
         if (self.data / "log" / "meta.properties").exists():
             return
         done = subprocess.run(
-            [*_java(64), "kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", str(self._properties)],
+            [*_java(64), "kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(self._properties)],
             capture_output=True,
             text=True,
             check=False,

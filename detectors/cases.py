@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 
 from detectors.findings import Finding, Subject, stable_id
 from detectors.severity import NOTICE, Assessment, Severity, severity_of
+from detectors.state import Changes, Noted, Record, Saved, Sheet, StateError, Table, merged, refusing
 
 Status = Literal["open", "updated", "closed", "merged"]
 MINUTE_MS = 60_000
@@ -41,6 +42,42 @@ class Judged(NamedTuple):
     assessment: Assessment
 
 
+class _CaseHead(Record, tag="cases"):
+    """A case; its accounts, subjects and best finding follow from its findings."""
+
+    number: int
+    revision: int
+    status: Status
+    pending: list[str]
+    accounts_total: int
+    first_seen_ms: int
+    last_post_ms: int
+    detected_ms: int
+    published_ms: int
+    published_severity: Severity | None
+    score: int
+    severity: Severity | None
+
+
+class _CaseFinding(Record, tag="case_findings"):
+    """One finding of a case."""
+
+    place: int
+    """Its place among the findings of the case."""
+    judged: Judged
+    former_accounts: list[str]
+    """Accounts of its earlier states in this case that it has no more; they stay in the index."""
+    former_subjects: list[Subject]
+
+
+class _Head(Record, tag="cases_head"):
+    """What the stage counts, and when the next revision is due."""
+
+    evicted: int
+    number: int
+    wake_ms: int | None
+
+
 class Case:
     """One operation as far as it is known."""
 
@@ -52,6 +89,12 @@ class Case:
         self.findings: dict[str, Judged] = {}
         self.pending: dict[str, Judged] = {}
         """Findings that are new or changed since the last revision."""
+        self.number = 0
+        """Number of the case, by which the open ones are in order."""
+        self.places: dict[str, int] = {}
+        """Place of each finding, by which they are in order."""
+        self.former: dict[str, tuple[set[str], set[Subject]]] = {}
+        """Accounts and subjects of the earlier states of a finding that it has no more."""
         self.accounts: Counter[str] = Counter()
         self.named: set[Subject] = set()
         """Every subject that a finding of the case ever had."""
@@ -80,8 +123,15 @@ class Case:
         """Add a finding, or its newer state."""
         finding = judged.finding
         before = self.findings.get(finding.finding_id)
-        if before is not None:
+        if before is None:
+            self.places[finding.finding_id] = len(self.places)
+        else:
             self.accounts.subtract(before.finding.accounts)
+            accounts, subjects = self.former.setdefault(finding.finding_id, (set(), set()))
+            accounts.update(before.finding.accounts)
+            accounts.difference_update(finding.accounts)
+            subjects.update(before.finding.subjects)
+            subjects.difference_update(finding.subjects)
         self.accounts.update(finding.accounts)
         self.accounts += Counter()  # drops accounts that no finding names any more
         self.findings[finding.finding_id] = judged
@@ -90,15 +140,70 @@ class Case:
         self.first_seen_ms = min(self.first_seen_ms, finding.start_ms)
         self.last_post_ms = max(self.last_post_ms, finding.end_ms)
         self.accounts_total = max(len(self.accounts), self.accounts_total, finding.accounts_total)
-        self.best = max(
-            self.findings.values(),
-            key=lambda one: (one.assessment.score, one.finding.accounts_total, one.finding.finding_id),
-        )
+        self.best = max(self.findings.values(), key=_weight)
         # What was once seen of an operation stays seen: a case's score does not fall while it lasts.
         self.score = max(self.score, self.best.assessment.score)
         codes = {check.code for one in self.findings.values() for check in one.assessment.reasons}
         now = severity_of(self.score, len(codes), self.accounts_total)
         self.severity = max(self.severity, now, key=_ORDER.index)
+
+    # -- checkpoints -------------------------------------------------------------------------------
+
+    def head(self) -> _CaseHead:
+        """The record of the case itself."""
+        return _CaseHead(
+            self.number,
+            self.revision,
+            self.status,
+            list(self.pending),
+            self.accounts_total,
+            self.first_seen_ms,
+            self.last_post_ms,
+            self.detected_ms,
+            self.published_ms,
+            self.published_severity,
+            self.score,
+            self.severity,
+        )
+
+    def part(self, finding_id: str) -> _CaseFinding | None:
+        """The record of one of its findings."""
+        if finding_id not in self.findings:
+            return None
+        accounts, subjects = self.former.get(finding_id, ((), ()))
+        return _CaseFinding(
+            self.places[finding_id], self.findings[finding_id], sorted(accounts), sorted(subjects)
+        )
+
+    @classmethod
+    def restored(cls, case_id: str, head: _CaseHead, parts: list[_CaseFinding]) -> Case:
+        """The case of these records."""
+        parts.sort(key=lambda one: one.place)
+        case = cls(parts[0].judged)
+        case.case_id, case.number = case_id, head.number
+        for part in parts:
+            finding = part.judged.finding
+            accounts, subjects = set(part.former_accounts), set(part.former_subjects)
+            case.places[finding.finding_id] = part.place
+            case.findings[finding.finding_id] = part.judged
+            if accounts or subjects:
+                case.former[finding.finding_id] = accounts, subjects
+            case.accounts.update(finding.accounts)
+            case.indexed.update(finding.accounts, accounts)
+            case.named.update(finding.subjects, subjects)
+        case.best = max(case.findings.values(), key=_weight)
+        case.pending = {name: case.findings[name] for name in head.pending}
+        case.revision, case.status = head.revision, head.status
+        case.accounts_total, case.score, case.severity = head.accounts_total, head.score, head.severity
+        case.first_seen_ms, case.last_post_ms = head.first_seen_ms, head.last_post_ms
+        case.detected_ms, case.published_ms = head.detected_ms, head.published_ms
+        case.published_severity = head.published_severity
+        return case
+
+
+def _weight(one: Judged) -> tuple[int, int, str]:
+    """By this the best finding of a case is told."""
+    return one.assessment.score, one.finding.accounts_total, one.finding.finding_id
 
 
 class Revision(NamedTuple):
@@ -130,6 +235,10 @@ class Cases:
         self._by_account: dict[str, set[str]] = {}
         self._by_subject: dict[Subject, set[str]] = {}
         self._wake_ms: int | None = None
+        self._number = 0
+        self._changed: Noted[str] = Noted()
+        self._changed_findings: Noted[tuple[str, str]] = Noted()
+        self._table, self._parts, self._head = Table(_CaseHead), Table(_CaseFinding), Sheet(_Head)
 
     def __len__(self) -> int:
         return len(self._open)
@@ -164,6 +273,8 @@ class Cases:
             case = self._overlapping(finding)
         if case is None:
             case = Case(judged)
+            self._number += 1
+            case.number = self._number
             self._open[case.case_id] = case
         self._give(case, judged)
         return case
@@ -171,11 +282,19 @@ class Cases:
     def _give(self, case: Case, judged: Judged) -> None:
         finding = judged.finding
         case.take(judged)
-        self._by_finding[finding.finding_id] = case.case_id
+        self._changed.add(case.case_id)
+        self._changed_findings.add((case.case_id, finding.finding_id))
         case.indexed.update(finding.accounts)
-        for account in finding.accounts:
+        self._index(case, [finding.finding_id], finding.accounts, finding.subjects)
+
+    def _index(
+        self, case: Case, findings: Iterable[str], accounts: Iterable[str], subjects: Iterable[Subject]
+    ) -> None:
+        for finding_id in findings:
+            self._by_finding[finding_id] = case.case_id
+        for account in accounts:
             self._by_account.setdefault(account, set()).add(case.case_id)
-        for subject in finding.subjects:
+        for subject in subjects:
             self._by_subject.setdefault(subject, set()).add(case.case_id)
 
     def _overlapping(self, finding: Finding) -> Case | None:
@@ -244,18 +363,63 @@ class Cases:
     def _remove(self, case: Case) -> None:
         """Take a case off the open ones."""
         del self._open[case.case_id]
+        self._changed.add(case.case_id)
+        self._changed_findings.update((case.case_id, finding_id) for finding_id in case.findings)
         for finding_id in case.findings:
             self._by_finding.pop(finding_id, None)
         _drop(self._by_account, case.indexed, case.case_id)
         _drop(self._by_subject, case.named, case.case_id)
 
     def _revise(self, case: Case, tick_ms: int, merged_into: str | None = None) -> Revision:
+        self._changed.add(case.case_id)
         case.revision += 1
         case.published_ms = tick_ms
         case.published_severity = case.severity
         new = tuple(case.pending.values())
         case.pending = {}
         return Revision(case, case.status, tick_ms, new, merged_into)
+
+    # -- checkpoints -------------------------------------------------------------------------------
+
+    def track(self) -> None:
+        """From now on, note what changes."""
+        self._changed.track()
+        self._changed_findings.track()
+
+    def changes(self, everything: bool = False) -> Changes:
+        """The records that changed since the last call; see `detectors.state`."""
+        heads: dict[str, _CaseHead | None] = {}
+        for case_id in self._changed.take(self._open, everything):
+            case = self._open.get(case_id)
+            heads[case_id] = None if case is None else case.head()
+        parts: dict[str, _CaseFinding | None] = {}
+        held = ((case.case_id, name) for case in self._open.values() for name in case.findings)
+        for case_id, finding_id in self._changed_findings.take(held, everything):
+            case = self._open.get(case_id)
+            parts[f"{case_id}.{finding_id}"] = None if case is None else case.part(finding_id)
+        return merged(
+            self._head.told(_Head(self.evicted, self._number, self._wake_ms), everything),
+            self._table.told(heads),
+            self._parts.told(parts),
+        )
+
+    @refusing
+    def restore(self, saved: Saved) -> None:
+        """On a fresh object, go on from what was saved. The indexes are made anew."""
+        head = self._head.read(saved)
+        if head is not None:
+            self.evicted, self._number, self._wake_ms = head.evicted, head.number, head.wake_ms
+        parts: dict[str, list[_CaseFinding]] = {}
+        for key, part in self._parts.read(saved):
+            case_id, _, finding_id = key.partition(".")
+            if part.judged.finding.finding_id != finding_id:
+                raise StateError("a finding's record stands under another finding's key")
+            parts.setdefault(case_id, []).append(part)
+        for case_id, one in sorted(self._table.read(saved), key=lambda one: one[1].number):
+            case = self._open[case_id] = Case.restored(case_id, one, parts.pop(case_id))
+            self._index(case, case.findings, case.indexed, case.named)
+        if parts:
+            raise StateError("there are findings of cases that are not there")
 
 
 def _drop(index: dict[_Key, set[str]], keys: Collection[_Key], case_id: str) -> None:

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Container, Iterable, Iterator
 
+import msgspec
+import numpy as np
 from datasketch import HyperLogLogPlusPlus
 
+from detectors.state import StateError
 from detectors.text import text_key
 
 _PRECISION = 12  # standard error 1.04 / sqrt(2^12) = 1.6 %
+
+
+class DistinctMinute(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+    """What a checkpoint keeps of one minute of a `SlidingDistinct`."""
+
+    minute: int
+    accounts: dict[str, tuple[int, int]]
+    """Posts of each account held, and its automation score as it was known when this was written."""
+    registers: bytes
+    """Of the minute's sketch; empty where there is none."""
 
 
 class SlidingDistinct:
@@ -85,6 +99,38 @@ class SlidingDistinct:
     def since(self, first_minute: int) -> set[str]:
         """The accounts held that took part since a minute."""
         return set().union(*(counts for minute, counts in self._minutes if minute >= first_minute))
+
+    @property
+    def level(self) -> int:
+        """How many times the sample was halved; where it changes, every minute does."""
+        return self._level
+
+    def minutes(self) -> list[int]:
+        """The minutes in the window."""
+        return [minute for minute, _ in self._minutes]
+
+    def packed(self, minutes: Container[int]) -> Iterator[DistinctMinute]:
+        """These minutes as a checkpoint keeps them, oldest first. Those that are past do not change."""
+        for minute, counts in self._minutes:
+            if minute in minutes:
+                sketch = self._sketches.get(minute)
+                registers = b"" if sketch is None else sketch.reg.tobytes()
+                accounts = {name: (number, self.scores[name]) for name, number in counts.items()}
+                yield DistinctMinute(minute, accounts, registers)
+
+    def restore(self, level: int, minutes: Iterable[DistinctMinute]) -> None:
+        """On a fresh object, go on from the minutes that were kept, oldest first."""
+        self._level = level
+        for one in minutes:
+            self._minutes.append((one.minute, {name: number for name, (number, _) in one.accounts.items()}))
+            for name, (number, score) in one.accounts.items():
+                self.held[name] += number
+                self.scores[name] = score  # the newest minute has the newest score
+            if one.registers:
+                if len(one.registers) != 1 << _PRECISION:
+                    raise StateError("a sketch has another size")
+                registers = np.frombuffer(one.registers, dtype=np.int8).copy()
+                self._sketches[one.minute] = HyperLogLogPlusPlus(reg=registers)
 
     @property
     def sampled(self) -> bool:

@@ -17,6 +17,7 @@ from detectors.findings import Finding, Measured
 from detectors.groups.hashtags import TagReferences
 from detectors.pairs import PairSettings, Repetition, Tie
 from detectors.severity import assess
+from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
 
 _CANARY_ACCOUNT = f"{CANARY}\x1f"
 
@@ -26,6 +27,18 @@ class Found(msgspec.Struct, array_like=True):
 
     texts: list[Finding]
     tags: list[Measured]
+
+
+class _OpenGroup(Record, tag="open_groups"):
+    """A finding of a group that declares itself, by its key."""
+
+
+class _Head(Record, tag="judge"):
+    """What the stage counts, where it is in time, and the canary's findings that nobody has taken away."""
+
+    judged: int
+    last_tick: int
+    canaries: list[Finding]
 
 
 class Judge:
@@ -60,6 +73,8 @@ class Judge:
         self._tick_ms = tick_ms
         self._on_judged = on_judged
         self.last_tick = 0
+        self._changed: Noted[str] = Noted()
+        self._groups, self._head = Table(_OpenGroup), Sheet(_Head)
 
     def take(
         self, tick_ms: int, found: Found, repeated: list[Tie], scored: tuple[int, int] = (0, 0)
@@ -114,9 +129,44 @@ class Judge:
             judged.append(one)
             if one.assessment.open and one.assessment.severity:
                 self.open_groups.add(finding.finding_id)
-            else:  # a group may cease to be open as others join it
-                self.open_groups.discard(finding.finding_id)
+                self._changed.add(finding.finding_id)
+            elif finding.finding_id in self.open_groups:  # it ceases to be open as others join it
+                self.open_groups.remove(finding.finding_id)
+                self._changed.add(finding.finding_id)
             if self._on_judged is not None:
                 self._on_judged(one)
         self.judged += len(judged)
         return judged
+
+    # -- checkpoints -------------------------------------------------------------------------------
+
+    def track(self) -> None:
+        """From now on, note what changes."""
+        self._changed.track()
+        for part in (self.background, self.references, self.repetition, self.cases):
+            part.track()
+
+    def changes(self, everything: bool = False) -> Changes:
+        """The records that changed since the last call; see `detectors.state`."""
+        names = self._changed.take(self.open_groups, everything)
+        groups = {name: _OpenGroup() if name in self.open_groups else None for name in names}
+        return merged(
+            self._head.told(_Head(self.judged, self.last_tick, self.canaries), everything),
+            self._groups.told(groups),
+            self.background.changes(everything),
+            self.references.changes(everything),
+            self.repetition.changes(everything),
+            self.cases.changes(everything),
+        )
+
+    @refusing
+    def restore(self, saved: Saved) -> None:
+        """On a fresh object, go on from what was saved."""
+        head = self._head.read(saved)
+        if head is not None:
+            self.judged, self.last_tick, self.canaries = head.judged, head.last_tick, head.canaries
+        self.open_groups.update(name for name, _ in self._groups.read(saved))
+        self.background.restore(saved)
+        self.references.restore(saved)
+        self.repetition.restore(saved)
+        self.cases.restore(saved)

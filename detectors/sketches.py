@@ -39,6 +39,7 @@ _BAND_SALT = _random.integers(0, 2**63, BANDS, dtype=np.uint64)
 _BAND_ORDER = np.arange(ROWS).reshape(ROUNDS, BINS).T.reshape(-1)
 
 _Number = TypeVar("_Number", np.int64, np.uint64)
+Rows = NDArray[np.int64]
 Signatures = NDArray[np.uint32]
 Digests = NDArray[np.uint8]
 
@@ -183,6 +184,11 @@ def band_hashes(rows: Signatures) -> NDArray[np.uint64]:
     return mixed ^ (mixed >> np.uint64(29))
 
 
+def _stamps(number: Rows) -> NDArray[np.uint32]:
+    """What the slots keep of a text's number; 0 is an empty slot."""
+    return ((number + 1) & _MASK).astype(np.uint32)
+
+
 class BandTable:
     """For each band and slot, the newest text that fell there: a lossy index of fixed size.
 
@@ -190,6 +196,11 @@ class BandTable:
     text in each band, so candidates for a post never exceed `BANDS`, twice (once from earlier batches, once
     from its own). Since copies form a chain (each meets the one before), the cluster stays whole. Memory
     does not depend on the input: `BANDS * rows * 4` bytes for the slots, `rows * ROWS` bytes for digests.
+
+    Texts are numbered as they come; text n is held in row n modulo `rows`. A slot keeps the number, so one
+    that points to a text which is no longer held (its row has another by now) is told from one that points
+    to a live text, and counts as empty. So the table follows from the texts held, in order, and from
+    nothing else, and need not be saved.
 
     Parameters
     ----------
@@ -202,38 +213,51 @@ class BandTable:
             raise ValueError(f"rows must be a power of two, got {rows}")
         self.rows = rows
         self._shift = np.uint64(65 - rows.bit_length())  # as many slots as rows
-        self._slots = np.zeros((BANDS, rows), dtype=np.int32)  # row + 1; 0 is empty
+        self._slots = np.zeros((BANDS, rows), dtype=np.uint32)  # number + 1, modulo 2^32; 0 is empty
         self._digests = np.zeros((rows, ROWS), dtype=np.uint8)
         self._bands = np.arange(BANDS)
 
+    def put(self, signature: Signatures, number: Rows) -> None:
+        """Insert texts and ask nothing."""
+        self._slots[self._bands, self._slots_of(signature)] = _stamps(number)[:, None]
+        self._digests[number % self.rows] = digests(signature)
+
+    def _slots_of(self, signature: Signatures) -> Rows:
+        return (band_hashes(signature) >> self._shift).astype(np.int64)
+
     def meet(
-        self, signature: Signatures, row: NDArray[np.int64], minimum: float
+        self, signature: Signatures, number: Rows, minimum: float, oldest: int = 0
     ) -> tuple[list[int], list[int], int]:
         """Insert texts and return which earlier or later ones of the table they resemble.
 
         Parameters
         ----------
         signature : ndarray of uint32, shape (n, ROWS)
-        row : ndarray of int64, shape (n,)
-            Where each text is kept, 0 to rows - 1.
+        number : ndarray of int64, shape (n,)
+            Number of each text, rising.
         minimum : float
             Estimated Jaccard similarity under which a meeting is dropped.
+        oldest : int
+            Number of the oldest text that is held.
 
         Returns
         -------
         (positions, others, met)
             Pairs (position in this call, row of another text), and the number of meetings looked at.
         """
-        slot = (band_hashes(signature) >> self._shift).astype(np.int64)
+        slot = self._slots_of(signature)
         digest = digests(signature)
         before = self._slots[self._bands, slot]
-        mine = (row + 1)[:, None].astype(np.int32)
+        mine = _stamps(number)[:, None]
         self._slots[self._bands, slot] = mine
-        self._digests[row] = digest
+        self._digests[number % self.rows] = digest
         after = self._slots[self._bands, slot]
         found = np.concatenate((before, after), axis=1)
-        position, column = np.nonzero((found > 0) & (found != mine))
-        pairs = _distinct(position * self.rows + (found[position, column].astype(np.int64) - 1))
+        # Differences modulo 2^32, so that the numbers may go round.
+        held = mine[-1] - found <= np.uint32(number[-1] - max(oldest, number[-1] - self.rows + 1))
+        position, column = np.nonzero(held & (found > 0) & (found != mine))
+        row = (found[position, column].astype(np.int64) - 1) % self.rows
+        pairs = _distinct(position * self.rows + row)
         position, other = pairs // self.rows, pairs % self.rows
         equal = np.count_nonzero(digest[position] == self._digests[other], axis=1)
         close = estimate(equal) >= minimum

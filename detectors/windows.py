@@ -121,7 +121,7 @@ class TickBuffer:
         self._ticks: dict[int, dict[tuple[str, str], Post]] = {}
         # A tick is saved in segments, each with what came since the last one: they end at these places.
         self._ends: dict[int, list[int]] = {}
-        self._replaced: Noted[tuple[int, tuple[str, str]]] = Noted()
+        self._replaced: Noted[int] = Noted()
         self._gone: dict[str, None] = {}
         self._segments, self._head = Table(_Segment), Sheet(_BufferHead)
 
@@ -141,7 +141,7 @@ class TickBuffer:
             if key in held:
                 self.duplicates += 1
                 held[key] = newer(held[key], post)
-                self._replaced.add((tick, key))
+                self._replaced.add(tick)
             else:
                 held[key] = post
                 self.held += 1
@@ -175,15 +175,14 @@ class TickBuffer:
         head = self._head.told(_BufferHead(self.watermark_ms, self.late, self.duplicates), everything)
         records: dict[str, _Segment | None] = {} if everything else dict.fromkeys(self._gone)
         self._gone = {}
-        replaced: dict[int, set[tuple[str, str]]] = {}
-        for tick, key in self._replaced.take((), False):
-            replaced.setdefault(tick, set()).add(key)
+        # By the later edited of two versions, perhaps in a segment that was told before.
+        replaced = self._replaced.take((), everything)
         for tick, held in self._ticks.items():
             ends = self._ends.setdefault(tick, [])
             told = 0 if everything else len(ends)
             if len(held) > (ends[-1] if ends else 0):
                 ends.append(len(held))
-            if tick in replaced:  # by the later edited of two versions, perhaps in a segment told before
+            if tick in replaced:
                 told = 0
             if told < len(ends):
                 posts = list(held.values())

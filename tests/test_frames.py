@@ -193,6 +193,8 @@ def test_a_line_keeps_a_zone_that_is_no_whole_minute():
 def test_an_absent_field_stays_absent_and_an_empty_one_empty():
     made = post("1", "a", 0, author=person())
     assert b"hashtags" not in line_of(made)
+    assert b"null" not in line_of(made)
+    assert b"time_ms" not in line_of(made)
     made.hashtags = []
     assert b'"hashtags":[]' in line_of(made)
     assert decode_line(line_of(made)) == made

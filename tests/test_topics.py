@@ -131,7 +131,7 @@ def test_a_topic_of_the_same_rules_made_by_hand_is_taken(room):
 
 
 def test_more_copies_than_brokers_are_refused(room):
-    with pytest.raises(InputError, match="kafka.replication is 3"):
+    with pytest.raises(InputError, match=r"kafka\.replication is 3"):
         topics.create(changed(room, replication=3))
 
 

@@ -55,18 +55,16 @@ Examples
 
 from __future__ import annotations
 
-from collections import deque
-
 import msgspec
 
 from detectors.background import ENOUGH, binomial_tail, expected_share
 from detectors.batches import Signals, TagSignal
-from detectors.distinct import SlidingDistinct
-from detectors.findings import Evidence, Finding, Measured, Member, Subject, stable_id
+from detectors.findings import Evidence, Finding, Measured, Subject, stable_id
 from detectors.groups.comparables import Comparables, Medians
+from detectors.groups.tag import Tag, TagRecords
+from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
 
 MINUTE_MS = 60_000
-_EVIDENCE_POSTS = 50
 _COMPARABLE_ACCOUNTS = 4
 _LEAST = {"repeaters": 0.1, "copied": 0.05, "co_reposted": 0.1, "bot_share": 0.05}
 """Shares taken as ordinary even where comparable tags show less: young tags have had no time to repeat."""
@@ -90,84 +88,20 @@ class HashtagSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Distinct texts and reposted posts remembered for one tag."""
 
 
-class _Minute:
-    """What happened under one tag in one minute."""
+class _Single(Record, tag="single_tags", gc=False):
+    """The one use so far of a tag. It is the record that a checkpoint keeps of it."""
 
-    __slots__ = ("co_reposted", "copied", "minute", "originals", "posts", "shared_posts")
+    turn: int
+    """Number of the use, by which these are in order."""
+    minute: int
+    use: TagSignal
 
-    def __init__(self, minute: int) -> None:
-        self.minute = minute
-        self.posts = self.originals = self.copied = self.co_reposted = self.shared_posts = 0
 
+class _Head(Record, tag="tags_head"):
+    """What the detector counts."""
 
-class Tag:
-    """One hashtag in the sliding windows."""
-
-    __slots__ = (
-        "accounts",
-        "declared",
-        "episode_ms",
-        "judged",
-        "last_finding_ms",
-        "members",
-        "minutes",
-        "name",
-        "objects",
-    )
-
-    def __init__(self, name: str, exact_accounts: int) -> None:
-        self.name = name
-        self.accounts = SlidingDistinct(exact_accounts)
-        self.members: deque[Member] = deque(maxlen=_EVIDENCE_POSTS)
-        self.minutes: deque[_Minute] = deque()
-        self.objects: dict[int, str | None] = {}
-        self.declared: set[str] = set()
-        self.judged = (0, 0, 0)
-        """Accounts, posts and posts of the short window when the tag was last judged."""
-        self.episode_ms = 0
-        self.last_finding_ms = 0
-
-    def add(self, minute: int, use: TagSignal, max_copies: int) -> None:
-        """Count one post under the tag."""
-        if not self.minutes or self.minutes[-1].minute != minute:
-            self.minutes.append(_Minute(minute))
-        counts = self.minutes[-1]
-        member = use.member
-        self.accounts.add(minute, member.account, member.score)
-        self.members.append(member)
-        if member.declared and len(self.declared) < 1000:
-            self.declared.add(member.account)
-        author = self.objects.get(use.object_key, "")
-        shared = bool(use.object_key) and self._is_shared(use.object_key, member.account, max_copies)
-        counts.posts += 1
-        if use.original:
-            counts.originals += 1
-            counts.copied += shared
-        else:
-            counts.co_reposted += shared
-            counts.shared_posts += shared and author is not None
-
-    def _is_shared(self, key: int, account: str, max_copies: int) -> bool:
-        """Whether another account has posted this text, or reposted this post, under the tag."""
-        if key not in self.objects:
-            if len(self.objects) >= max_copies:
-                self.objects.clear()
-            self.objects[key] = account
-            return False
-        author = self.objects[key]
-        if author is not None and author != account:
-            self.objects[key] = None  # shared: every further post of it counts
-        return author != account
-
-    def expire(self, first_minute: int) -> None:
-        """Forget what lies before a minute."""
-        self.accounts.expire(first_minute)
-        while self.minutes and self.minutes[0].minute < first_minute:
-            self.minutes.popleft()
-
-    def posts_between(self, first: int, last: int) -> int:
-        """Posts of the minutes first to last, both included."""
-        return sum(counts.posts for counts in self.minutes if first <= counts.minute <= last)
+    evicted: int
+    turn: int
 
 
 class Hashtags:
@@ -179,7 +113,11 @@ class Hashtags:
         self.settings = settings or HashtagSettings()
         self.evicted = 0
         self._tags: dict[str, Tag] = {}
-        self._singles: dict[str, tuple[int, TagSignal]] = {}
+        self._singles: dict[str, _Single] = {}
+        self._turn = 0
+        self._changed: Noted[str] = Noted()
+        self._changed_singles: Noted[str] = Noted()
+        self._records, self._table, self._head = TagRecords(), Table(_Single), Sheet(_Head)
 
     def __len__(self) -> int:
         return len(self._tags) + len(self._singles)
@@ -198,21 +136,25 @@ class Hashtags:
                 if tag is not None:
                     touched[name] = tag
         measured = [one for tag in touched.values() if (one := self._judge(tag, signals.tick_ms))]
+        self._changed.update(touched)
         self._forget(minute)
         return measured
 
     def _add(self, name: str, minute: int, use: TagSignal) -> Tag | None:
         """Count a post; None while the tag was used only once."""
         # Taken out and put back, so that the tags unused for longest stand first.
+        self._turn += 1
         tag = self._tags.pop(name, None)
         if tag is None:
+            self._changed_singles.add(name)
             single = self._singles.pop(name, None)
             if single is None:
-                self._singles[name] = (minute, use)
+                self._singles[name] = _Single(self._turn, minute, use)
                 return None
             tag = Tag(name, self.settings.exact_accounts)
-            tag.add(*single, self.settings.max_copies)
+            tag.add(single.minute, single.use, self.settings.max_copies)
         self._tags[name] = tag
+        tag.turn = self._turn
         tag.add(minute, use, self.settings.max_copies)
         return tag
 
@@ -309,18 +251,59 @@ class Hashtags:
         first = minute - self.settings.long_window_minutes
         while self._singles:
             name = next(iter(self._singles))
-            old = self._singles[name][0] < first
+            old = self._singles[name].minute < first
             if not old and len(self._singles) <= self.settings.max_single_tags:
                 break
             del self._singles[name]
+            self._changed_singles.add(name)
             self.evicted += not old
         while self._tags:
             name = next(iter(self._tags))
             old = self._tags[name].minutes[-1].minute < first
             if not old and len(self._tags) <= self.settings.max_tags:
                 break
-            del self._tags[name]
+            gone = self._tags.pop(name)
+            if self._changed.on:
+                self._records.forget(gone)
             self.evicted += not old
+
+    # -- checkpoints -------------------------------------------------------------------------------
+
+    def track(self) -> None:
+        """From now on, note what changes."""
+        self._changed.track()
+        self._changed_singles.track()
+        for tag in self._tags.values():
+            if tag.large and tag.kept is None:
+                tag.keep()
+
+    def changes(self, everything: bool = False) -> Changes:
+        """The records that changed since the last call; see `detectors.state`."""
+        tracked = self._changed.on
+        if everything:
+            self._records.clear()
+        for name in self._changed.take(self._tags, everything):
+            if (tag := self._tags.get(name)) is not None:
+                self._records.add(tag, everything=everything, tracked=tracked)
+        singles = self._changed_singles.take(self._singles, everything)
+        return merged(
+            self._head.told(_Head(self.evicted, self._turn), everything),
+            self._records.told(),
+            self._table.told({name: self._singles.get(name) for name in singles}),
+        )
+
+    @refusing
+    def restore(self, saved: Saved) -> None:
+        """On a fresh object, go on from what was saved."""
+        head = self._head.read(saved)
+        if head is not None:
+            self.evicted, self._turn = head.evicted, head.turn
+        # In order of last use: those unused for longest are forgotten first.
+        self._singles = dict(sorted(self._table.read(saved), key=lambda one: one[1].turn))
+        for tag in self._records.read(saved, self.settings.exact_accounts):
+            self._tags[tag.name] = tag
+        if self._changed.on:
+            self.track()
 
 
 def _value(share: tuple[int, int]) -> float | None:
@@ -347,6 +330,18 @@ class TagReferences:
             values = {name: _value(share) for name, share in one.shares.items()}
             self.comparables.put(one.subject, size=one.size, now_ms=tick_ms, measures=values)
         return findings
+
+    def track(self) -> None:
+        """From now on, note what changes."""
+        self.comparables.track()
+
+    def changes(self, everything: bool = False) -> Changes:
+        """The records that changed since the last call; see `detectors.state`."""
+        return self.comparables.changes(everything)
+
+    def restore(self, saved: Saved) -> None:
+        """On a fresh object, go on from what was saved."""
+        self.comparables.restore(saved)
 
     def _compared(self, one: Measured, finding: Finding, tick_ms: int) -> Finding:
         medians = self.comparables.medians(one.subject, size=one.size, now_ms=tick_ms)

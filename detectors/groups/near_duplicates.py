@@ -54,13 +54,26 @@ from collections.abc import Iterator
 from itertools import chain
 
 import msgspec
-import numpy as np
 
 from detectors import background, sketches
 from detectors.batches import Signals, TextSignal
 from detectors.findings import Evidence, Finding, Member, Subject, stable_id
-from detectors.groups.text_cluster import TextCluster
+from detectors.groups.text_cluster import ClusterRecord, TextCluster
+from detectors.groups.text_index import Text, TextIndex
 from detectors.pairs import Tie
+from detectors.state import (
+    Changes,
+    Noted,
+    Record,
+    Saved,
+    Sheet,
+    StateError,
+    Table,
+    merged,
+    refusing,
+    segment_place,
+    segments,
+)
 from detectors.text import template
 
 MINUTE_MS = 60_000
@@ -69,8 +82,6 @@ _SPREAD = 0.1
 """Twice the standard error of an estimate from 128 rows, sqrt(s (1 - s) / 128)."""
 _EVIDENCE_KEYS = 200
 _EVIDENCE_TARGETS = 20
-_RESCUED = 16
-"""Texts of live clusters moved for one batch, beside as many as it brings; so a text costs little."""
 
 
 class NearDuplicateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -104,6 +115,23 @@ class NearDuplicateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_un
 Entry = Member | TextCluster
 
 
+class _Seen(Record, tag="texts"):
+    """Texts seen first in one minute, between two checkpoints: their keys, and the posts of single ones."""
+
+    entries: list[tuple[int, Member | None]]
+
+
+class _Head(Record, tag="texts_head"):
+    """What the detector counts."""
+
+    candidates: int
+    verified: int
+    compared_posts: int
+    evicted: int
+    turn: int
+    posts_by_minute: list[list[int]]
+
+
 class NearDuplicates:
     """Sliding-window near-duplicate detection; see the module's text for the definition."""
 
@@ -117,17 +145,18 @@ class NearDuplicates:
         self.verified = 0
         self.compared_posts = 0
         self.evicted = 0
-        self._index = sketches.BandTable(self.settings.index_rows)
+        self._index = TextIndex(self.settings.index_rows)
         self._entries: dict[int, Entry] = {}
         self._seen_by_minute: deque[tuple[int, list[int]]] = deque()
         self._unsettled: dict[str, TextCluster] = {}
         self._posts_by_minute: deque[list[int]] = deque()
         self._posts_in_window = 0
-        self._row_key = [0] * self.settings.index_rows
-        self._row_time = [0] * self.settings.index_rows
-        self._row_text: list[tuple[str, str] | None] = [None] * self.settings.index_rows
-        self._next_row = 0
-        self._oldest_row = 0
+        self._turn = 0
+        # What was seen in a minute is saved in segments, each with what came since the last: they end here.
+        self._ends: dict[int, list[int]] = {}
+        self._gone: dict[str, None] = {}
+        self._changed: Noted[TextCluster] = Noted()
+        self._head, self._segments, self._clusters = Sheet(_Head), Table(_Seen), Table(ClusterRecord)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -144,6 +173,9 @@ class NearDuplicates:
             # Taken out and put back, so that those quiet for longest stand first.
             self._unsettled.pop(cluster_id, None)
             self._unsettled[cluster_id] = cluster
+            self._turn += 1
+            cluster.turn = self._turn
+        self._changed.update(touched.values())
         return [*self._judge(touched, signals.tick_ms), *self._settle(signals.tick_ms)], ties
 
     def finish(self, tick_ms: int) -> list[Finding]:
@@ -193,27 +225,26 @@ class NearDuplicates:
 
     def _compare(
         self,
-        texts: list[tuple[str, str]],
+        texts: list[Text],
         keys: list[int],
         tick_ms: int,
         touched: dict[str, TextCluster],
         ties: list[Tie],
     ) -> None:
         new = len(texts)
-        rows, rescued = self._place(texts, keys, tick_ms)
-        folds = [text[1] for text in texts] + [text[1] for text, _ in rescued]
-        positions, others, met = self._index.meet(
-            sketches.signatures(folds), rows, self.settings.similarity - _SPREAD
+        single_limit = tick_ms - self.settings.single_minutes * MINUTE_MS
+        positions, others, met, evicted = self._index.meet(
+            texts, keys, tick_ms, single_limit, self._is_clustered, self.settings.similarity - _SPREAD
         )
         self.candidates += met
         self.compared_posts += new
-        single_limit = tick_ms - self.settings.single_minutes * MINUTE_MS
+        self.evicted += evicted
         pairs = [
-            (position, other, text[1])
+            (position, other, folded)
             for position, other in zip(positions, others, strict=True)
             if position < new
-            and (text := self._row_text[other]) is not None
-            and _may_be_similar(texts[position][1], text[1], self.settings.similarity)
+            and (folded := self._index.folded(other))
+            and _may_be_similar(texts[position][1], folded, self.settings.similarity)
         ]
         values = sketches.similarities([(texts[position][1], folded) for position, _, folded in pairs])
         for (position, other, _), similarity in zip(pairs, values, strict=True):
@@ -222,7 +253,7 @@ class NearDuplicates:
 
     def _verify(
         self,
-        text: tuple[str, str],
+        text: Text,
         key: int,
         other: int,
         similarity: float,
@@ -231,12 +262,11 @@ class NearDuplicates:
         ties: list[Tie],
     ) -> None:
         """Unite the clusters of a new text and of one that it resembles, unless that is too old."""
-        met = self._row_text[other]
-        other_key = self._row_key[other]
+        other_key, time_ms, met = self._index.row(other)
         mine, theirs = self._entries.get(key), self._entries.get(other_key)
         if met is None or mine is None or theirs is None or mine is theirs:
             return
-        if isinstance(theirs, Member) and self._row_time[other] < single_limit:
+        if isinstance(theirs, Member) and time_ms < single_limit:
             return
         self.verified += 1
         cluster = self._unite(
@@ -246,41 +276,8 @@ class NearDuplicates:
             window_ms = self.settings.tie_minutes * MINUTE_MS
             ties += cluster.tie_variants(key, other_key, window_ms, self.settings.viral_accounts)
 
-    def _place(
-        self, texts: list[tuple[str, str]], keys: list[int], now_ms: int
-    ) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], list[tuple[tuple[str, str], int]]]:
-        """Give each text a row of the index; texts of live clusters that are pushed out get a new row."""
-        size = self.settings.index_rows
-        first, last = self._next_row, self._next_row + len(texts)
-        if last <= size and not any(self._row_text[first:last]):
-            # Nothing is pushed out: the usual case while the index has room.
-            self._row_text[first:last] = texts
-            self._row_time[first:last] = [now_ms] * len(texts)
-            self._row_key[first:last] = keys
-            self._next_row = last % size
-            return np.arange(first, last, dtype=np.int64), []
-        recent = now_ms - self.settings.single_minutes * MINUTE_MS
-        rescued: list[tuple[tuple[str, str], int]] = []
-        # The rows that rescued texts move to are taken from others in turn.
-        rows: list[int] = []
-        while len(rows) < len(texts) + len(rescued):
-            row = (self._next_row + len(rows)) % size
-            rows.append(row)
-            old_text, old_key = self._row_text[row], self._row_key[row]
-            if old_text is None:
-                continue
-            alive = isinstance(self._entries.get(old_key), TextCluster)
-            if alive and len(rescued) < len(texts) + _RESCUED:
-                rescued.append((old_text, old_key))
-            elif alive or self._row_time[row] > recent:
-                self.evicted += 1
-        for row, text in zip(rows, chain(texts, (text for text, _ in rescued)), strict=True):
-            self._row_text[row] = text
-            self._row_time[row] = now_ms
-        for row, key in zip(rows, chain(keys, (key for _, key in rescued)), strict=True):
-            self._row_key[row] = key
-        self._next_row = (self._next_row + len(rows)) % size
-        return np.array(rows, dtype=np.int64), rescued
+    def _is_clustered(self, key: int) -> bool:
+        return isinstance(self._entries.get(key), TextCluster)
 
     # -- clusters ----------------------------------------------------------------------------------
 
@@ -298,6 +295,7 @@ class NearDuplicates:
         for key in newer.keys:
             self._entries[key] = older
         self._unsettled.pop(newer.cluster_id, None)
+        self._changed.add(newer)
         touched.pop(newer.cluster_id, None)
         touched[older.cluster_id] = older
         return older
@@ -320,6 +318,8 @@ class NearDuplicates:
             if cluster.last_ms >= limit and not everything:
                 break
             del self._unsettled[cluster_id]
+            cluster.turn = 0
+            self._changed.add(cluster)
             if len(cluster.members) + cluster.forgotten > cluster.judged_posts:
                 yield from self._report(cluster, tick_ms)
 
@@ -407,11 +407,12 @@ class NearDuplicates:
             self.evicted += before - len(self._entries)
         if len(self._entries) > self.settings.max_texts:
             self._forget_clusters()
-        self._release_texts(tick_ms - self.settings.single_minutes * MINUTE_MS)
+        self._index.release(tick_ms - self.settings.single_minutes * MINUTE_MS, tick_ms, self._is_clustered)
 
     def _forget_minute(self, limit_ms: int) -> None:
         """Drop the single texts of the oldest minute; clusters live on while they have copies."""
-        _, keys = self._seen_by_minute.popleft()
+        minute, keys = self._seen_by_minute.popleft()
+        self._gone.update(dict.fromkeys(segments(minute, self._ends.pop(minute, ()))))
         self._posts_in_window -= self._posts_by_minute.popleft()[1]
         alive: list[int] = []
         for key in keys:
@@ -420,6 +421,8 @@ class NearDuplicates:
                 alive.append(key)
             elif entry is not None:
                 del self._entries[key]
+                if isinstance(entry, TextCluster):
+                    self._changed.add(entry)
         if alive and self._seen_by_minute:
             self._seen_by_minute[0][1].extend(alive)
 
@@ -432,17 +435,105 @@ class NearDuplicates:
         ):
             if len(self._entries) <= self.settings.max_texts * 3 // 4:
                 break
+            self._changed.add(cluster)
             for key in cluster.keys:
                 self.evicted += self._entries.pop(key, None) is not None
 
-    def _release_texts(self, limit_ms: int) -> None:
-        """Free the texts of singles that are too old to be compared; clusters keep theirs."""
-        size = self.settings.index_rows
-        while self._oldest_row != self._next_row and self._row_time[self._oldest_row] < limit_ms:
-            row = self._oldest_row
-            if not isinstance(self._entries.get(self._row_key[row]), TextCluster):
-                self._row_text[row] = None
-            self._oldest_row = (row + 1) % size
+    # -- checkpoints -------------------------------------------------------------------------------
+
+    def track(self) -> None:
+        """From now on, note what changes."""
+        self._changed.track()
+        self.words.track()
+
+    def changes(self, everything: bool = False) -> Changes:
+        """The records that changed since the last call; see `detectors.state`."""
+        head = _Head(
+            self.candidates,
+            self.verified,
+            self.compared_posts,
+            self.evicted,
+            self._turn,
+            list(self._posts_by_minute),
+        )
+        return merged(
+            self._head.told(head, everything),
+            self._segments.told(self._changed_segments(everything)),
+            self._clusters.told(self._changed_clusters(everything)),
+            self._index.changes(everything),
+            self.words.changes(everything),
+        )
+
+    def _changed_segments(self, everything: bool) -> dict[str, _Seen | None]:
+        changed: dict[str, _Seen | None] = {} if everything else dict.fromkeys(self._gone)
+        self._gone = {}
+        for minute, keys in self._seen_by_minute:
+            ends = self._ends.setdefault(minute, [])
+            told = 0 if everything else len(ends)
+            if len(keys) > (ends[-1] if ends else 0):
+                ends.append(len(keys))
+            if told < len(ends):
+                for name, (begin, end) in list(segments(minute, ends).items())[told:]:
+                    changed[name] = _Seen([(key, self._single(key)) for key in keys[begin:end]])
+        return changed
+
+    def _single(self, key: int) -> Member | None:
+        """The post of a text that only one account has; those of clusters are saved with the cluster."""
+        entry = self._entries.get(key)
+        return entry if isinstance(entry, Member) else None
+
+    def _changed_clusters(self, everything: bool) -> dict[str, ClusterRecord | None]:
+        held = (one for one in self._entries.values() if isinstance(one, TextCluster))
+        changed: dict[str, ClusterRecord | None] = {}
+        for cluster in self._changed.take(chain(held, self._unsettled.values()), everything):
+            dropped = [key for key in cluster.keys if self._entries.get(key) is not cluster]
+            unsettled = self._unsettled.get(cluster.cluster_id) is cluster
+            if unsettled or len(dropped) < len(cluster.keys):
+                changed[cluster.record_key] = cluster.record(dropped, cluster.turn if unsettled else 0)
+            else:
+                changed.setdefault(cluster.record_key, None)
+        return changed
+
+    @refusing
+    def restore(self, saved: Saved) -> None:
+        """On a fresh object, go on from what was saved."""
+        head = self._head.read(saved)
+        if head is not None:
+            self.candidates, self.verified = head.candidates, head.verified
+            self.compared_posts, self.evicted, self._turn = head.compared_posts, head.evicted, head.turn
+            for minute, posts in head.posts_by_minute:
+                self._posts_by_minute.append([minute, posts])
+                self._seen_by_minute.append((minute, []))
+                self._posts_in_window += posts
+        self._restore_seen(saved)
+        self._restore_clusters(saved)
+        self._index.restore(saved)
+        self.words.restore(saved)
+
+    def _restore_seen(self, saved: Saved) -> None:
+        """The texts of each minute. A single one that has become a cluster's since is told by the cluster."""
+        minutes = dict(self._seen_by_minute)
+        told = {segment_place(key): one for key, one in self._segments.read(saved)}
+        for (minute, begin), segment in sorted(told.items()):
+            keys = minutes[minute]
+            if begin != len(keys):
+                raise StateError("some of the texts of a minute are missing")
+            for key, member in segment.entries:
+                keys.append(key)
+                if member is not None:
+                    self._entries[key] = member
+            self._ends.setdefault(minute, []).append(len(keys))
+
+    def _restore_clusters(self, saved: Saved) -> None:
+        records = sorted(self._clusters.read(saved), key=lambda one: (one[1].turn, one[0]))
+        for _, record in records:
+            cluster = TextCluster.restored(record)
+            dropped = set(record.dropped)
+            for key in record.keys:
+                if key not in dropped:
+                    self._entries[key] = cluster
+            if cluster.turn:
+                self._unsettled[cluster.cluster_id] = cluster
 
 
 def _may_be_similar(one: str, other: str, minimum: float) -> bool:

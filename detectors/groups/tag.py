@@ -168,10 +168,12 @@ class TagRecords:
     """Gathers what is to be told of tags, and reads it back."""
 
     def __init__(self) -> None:
-        self._tables = Table(_TagHead), Table(_TagMinute), Table(_TagObject)
-        self._clear()
+        self._head_table, self._minute_table = Table(_TagHead), Table(_TagMinute)
+        self._object_table = Table(_TagObject)
+        self.clear()
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Drop what was gathered."""
         self._heads: dict[str, _TagHead | None] = {}
         self._minutes: dict[str, _TagMinute | None] = {}
         self._objects: dict[str, _TagObject | None] = {}
@@ -204,7 +206,7 @@ class TagRecords:
             keys = list(tag.kept.objects.take(tag.objects, everything))
         if tag.kept is not None and not everything:
             told = tag.kept.minutes
-            self._minutes |= dict.fromkeys(_part(minute, tag.name) for minute in set(told).difference(minutes))
+            self._minutes |= {_part(one, tag.name): None for one in told if one not in minutes}
             if told and tag.kept.level == tag.accounts.level:
                 # The minute that was the newest may have changed since it was told, those before it not.
                 minutes = [minute for minute in minutes if minute >= told[-1]]
@@ -214,26 +216,77 @@ class TagRecords:
             held = key in tag.objects
             self._objects[_part(key, tag.name)] = _TagObject(tag.objects[key]) if held else None
 
-    def told(self, *, everything: bool) -> Changes:
-        """All that was gathered since the last time, as changes."""
-        told = merged(*(table.told(records) for table, records in self._gathered(everything)))
-        self._clear()
+    def told(self) -> Changes:
+        """All that was gathered, as changes."""
+        told = merged(
+            self._head_table.told(self._heads),
+            self._minute_table.told(self._minutes),
+            self._object_table.told(self._objects),
+        )
+        self.clear()
         return told
 
     def read(self, saved: Saved, exact_accounts: int) -> Iterator[Tag]:
         """The tags, in order of their last use."""
-        heads, minutes, objects = self._tables
-        minutes_of: dict[str, dict[int, _TagMinute]] = {}
-        for key, minute in minutes.read(saved):
+        minutes: dict[str, dict[int, _TagMinute]] = {}
+        for key, minute in self._minute_table.read(saved):
             number, name = _parts(key)
-            minutes_of.setdefault(name, {})[number] = minute
-        objects_of: dict[str, dict[int, str | None]] = {}
-        for key, one in objects.read(saved):
+            minutes.setdefault(name, {})[number] = minute
+        objects: dict[str, dict[int, str | None]] = {}
+        for key, one in self._object_table.read(saved):
             number, name = _parts(key)
-            objects_of.setdefault(name, {})[number] = one.account
-        for name, head in sorted(heads.read(saved), key=lambda one: one[1].turn):
-            parts = minutes_of.pop(name, {})
-            in_order = [parts[number] for number in sorted(parts)] if head.large else head.minutes
-            yield _tag(name, exact_accounts, head, in_order, objects_of.pop(name, {}))
-        if minutes_of or objects_of:
+            objects.setdefault(name, {})[number] = one.account
+        for name, head in sorted(self._head_table.read(saved), key=lambda one: one[1].turn):
+            own = minutes.pop(name, {})
+            parts = [own[number] for number in sorted(own)] if head.large else head.minutes
+            yield _tag(name, exact_accounts, head, parts, head.objects | objects.pop(name, {}))
+        if minutes or objects:
             raise StateError("there are records of tags that are not there")
+
+
+def _part(number: int, name: str) -> str:
+    return f"{number}.{name}"
+
+
+def _parts(key: str) -> tuple[int, str]:
+    number, _, name = key.partition(".")
+    return int(number), name
+
+
+def _minutes(tag: Tag, minutes: Container[int]) -> list[_TagMinute]:
+    """Some minutes of a tag, oldest first."""
+    counts = (one for one in tag.minutes if one.minute in minutes)
+    return [_TagMinute(*both) for both in zip(counts, tag.accounts.packed(minutes), strict=True)]
+
+
+def _head(tag: Tag) -> _TagHead:
+    return _TagHead(
+        tag.turn,
+        tag.large,
+        tag.judged,
+        tag.episode_ms,
+        tag.last_finding_ms,
+        tag.accounts.level,
+        sorted(tag.declared),
+        list(tag.members),
+        [] if tag.large else _minutes(tag, tag.accounts.minutes()),
+        {} if tag.large else tag.objects,
+    )
+
+
+def _tag(
+    name: str,
+    exact_accounts: int,
+    head: _TagHead,
+    minutes: list[_TagMinute],
+    objects: dict[int, str | None],
+) -> Tag:
+    tag = Tag(name, exact_accounts)
+    tag.turn, tag.large, tag.judged = head.turn, head.large, head.judged
+    tag.episode_ms, tag.last_finding_ms = head.episode_ms, head.last_finding_ms
+    tag.declared.update(head.declared)
+    tag.members.extend(head.members)
+    tag.objects = objects
+    tag.minutes.extend(one.counts for one in minutes)
+    tag.accounts.restore(head.level, [one.accounts for one in minutes])
+    return tag

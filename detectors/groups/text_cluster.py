@@ -7,11 +7,34 @@ from collections import Counter, deque
 from itertools import combinations
 
 from detectors.findings import Member, stable_id
-from detectors.pairs import Tie
+from detectors.pairs import Pair, Tie
 from detectors.sketches import jaccard, shingles
+from detectors.state import Record
 
 _VARIANTS = 12
 _FEW = 8
+
+
+class ClusterRecord(Record, tag="clusters"):
+    """A cluster as a checkpoint keeps it; its accounts follow from its members."""
+
+    turn: int
+    """Its place among those that have not settled; 0 when it has."""
+    first: Member
+    keys: list[int]
+    dropped: list[int]
+    """Those of its keys that lead to it no more."""
+    text: str
+    folded: str
+    members: list[Member]
+    variants: dict[str, int]
+    sharers: dict[int, dict[str, int]]
+    pairs: list[Pair]
+    judged_accounts: int
+    judged_ms: int
+    judged_posts: int
+    bits: float
+    forgotten: int
 
 
 class TextCluster:
@@ -42,6 +65,7 @@ class TextCluster:
         "pairs",
         "sharers",
         "text",
+        "turn",
         "variants",
     )
 
@@ -57,8 +81,10 @@ class TextCluster:
         """The first distinct folds, with how many posts have each."""
         self.sharers: dict[int, dict[str, int]] = {key: {first.account: first.time_ms}}
         """Accounts of each exact fold, with when each last posted it."""
-        self.pairs: set[tuple[str, str]] = set()
-        """Pairs of accounts already tied by this cluster."""
+        self.pairs: dict[Pair, None] = {}
+        """Pairs of accounts already tied by this cluster, in order."""
+        self.turn = 0
+        """Its place among those that have not settled: number of the last change; 0 when it has settled."""
         self.judged_accounts = 0
         self.judged_ms = 0
         self.judged_posts = 0
@@ -165,6 +191,48 @@ class TextCluster:
             for other, at in theirs.items():
                 pair = (one, other) if one < other else (other, one)
                 if one != other and pair not in self.pairs:
-                    self.pairs.add(pair)
+                    self.pairs[pair] = None
                     ties.append(Tie(*pair, max(when, at)))
         return ties
+
+    # -- checkpoints -------------------------------------------------------------------------------
+
+    @property
+    def record_key(self) -> str:
+        """Key of its record: two posts of one id, in two ticks, may both begin a cluster."""
+        return f"{self.cluster_id}.{self.keys[0]:x}"
+
+    def record(self, dropped: list[int], turn: int) -> ClusterRecord:
+        """The cluster as a checkpoint keeps it."""
+        return ClusterRecord(
+            turn,
+            self.first,
+            self.keys,
+            dropped,
+            self.text,
+            self.folded,
+            list(self.members),
+            self.variants,
+            self.sharers,
+            list(self.pairs),
+            self.judged_accounts,
+            self.judged_ms,
+            self.judged_posts,
+            self.bits,
+            self.forgotten,
+        )
+
+    @classmethod
+    def restored(cls, record: ClusterRecord) -> TextCluster:
+        """The cluster of a record."""
+        cluster = cls(record.first, record.keys[0], record.text, record.folded)
+        cluster.turn, cluster.keys = record.turn, record.keys
+        cluster.members = deque(record.members)
+        cluster.accounts = Counter(member.account for member in record.members)
+        cluster.variants = Counter(record.variants)
+        cluster.sharers = record.sharers
+        cluster.pairs = dict.fromkeys(record.pairs)
+        cluster.judged_accounts, cluster.judged_ms = record.judged_accounts, record.judged_ms
+        cluster.judged_posts, cluster.bits = record.judged_posts, record.bits
+        cluster.forgotten = record.forgotten
+        return cluster

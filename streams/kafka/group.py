@@ -76,8 +76,9 @@ class App(faust.App):
             consumer_auto_offset_reset="earliest",
             # A record may hold hundreds of posts: few of them are many.
             stream_buffer_maxsize=32,
-            consumer_max_fetch_size=16 << 20,
-            broker_max_poll_records=50,
+            # All partitions in small turns: what one is ahead of the others waits in memory.
+            consumer_max_fetch_size=256 << 10,
+            broker_max_poll_records=None,
             stream_wait_empty=False,
             topic_allow_declare=False,
             topic_disable_leader=True,
@@ -120,6 +121,11 @@ class App(faust.App):
     async def earliest(self, tp: TP) -> int:
         """Offset of the oldest record that a partition still has."""
         offsets: dict[TopicPartition, int] = await self._ask("beginning_offsets", [_plain(tp)])
+        return offsets[_plain(tp)]
+
+    async def end(self, tp: TP) -> int:
+        """Offset of the record that comes next to a partition."""
+        offsets: dict[TopicPartition, int] = await self._ask("end_offsets", [_plain(tp)])
         return offsets[_plain(tp)]
 
     async def committed(self, tp: TP) -> int | None:

@@ -26,7 +26,7 @@ from streams.kafka.worker import INPUTS, STUCK, Running, Worker, clock_ms, leave
 from streams.metrics import WORKER_METRICS, family
 from streams.sources.opening import InputError
 
-OUTCOMES = ("processed", "duplicate", "late", "dead", "shed")
+OUTCOMES = ("processed", "duplicate", "late", "dead", "shed", "events")
 _BEAT_S = 10
 _log = logging.getLogger("vigie.worker")
 

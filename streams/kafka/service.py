@@ -45,6 +45,7 @@ def _log_to_stderr() -> None:
     logging.getLogger("vigie").setLevel(logging.INFO)
     # Its warnings are about settings that we chose, and its errors come to us as exceptions.
     logging.getLogger("faust").setLevel(logging.ERROR)
+    logging.getLogger("kafka").setLevel(logging.WARNING)
 
 
 def examine(chosen: argparse.Namespace) -> int:

@@ -32,6 +32,7 @@ from streams.embedded import Settings
 from streams.kafka import frames
 from streams.kafka.frames import Foreign, Frame, partition_of
 from streams.kafka.stretches import Inbox, Output, Teller, decode_headers
+from streams.sources.posts import decode_status
 
 ALERT_HEADERS = [("content-type", b"application/cloudevents+json")]
 _SHOWN_BYTES = 64 * 1024
@@ -53,7 +54,10 @@ class Record(NamedTuple):
 
 
 class Counts(msgspec.Struct):
-    """What became of one partition's posts: taken = processed + duplicate + late + dead + shed + held."""
+    """What became of one partition's records.
+
+    taken = processed + duplicate + late + dead + shed + events + held
+    """
 
     taken: int = 0
     processed: int = 0
@@ -61,6 +65,8 @@ class Counts(msgspec.Struct):
     late: int = 0
     dead: int = 0
     shed: int = 0
+    events: int = 0
+    """Changes of an account's status."""
     moved: int = 0
     """Posts of strangers in the wrong partition, sent on to theirs; not among the taken."""
     canaries: int = 0
@@ -159,13 +165,17 @@ class AccountsTask:
         return {"accounts": self.accounts}
 
     def _frame(self, record: Record, frame: Frame) -> Iterator[Output]:
-        heard = self.producers.setdefault(frame.producer, Heard())
+        heard = self.producers.get(frame.producer, Heard())
         if frame.count and frame.position < heard.position:
             # A producer that was cut off sends its last frames again.
             self.counts.taken += frame.count
             self.counts.duplicate += frame.count
         elif frame.count:
+            before = self.counts.dead
             yield from self._posts(record, frame)
+            if self.counts.dead - before == frame.count and frame.producer not in self.producers:
+                return  # nothing shows that there is such a producer, for which time would have to wait
+        self.producers[frame.producer] = heard
         heard.watermark_ms = max(heard.watermark_ms, frame.watermark_ms)
         heard.position = max(heard.position, frame.position)
         heard.read, heard.late, heard.rejected = frame.read, frame.late, frame.rejected
@@ -182,14 +192,14 @@ class AccountsTask:
             try:
                 posts.append(decode_line(line))
             except Rejection as refused:
-                yield from self._bury(record._replace(value=line), 1, refused)
+                yield from self._other(record._replace(value=line), refused)
         self._add(posts, shed=frame.live and self._shed(record.time_ms))
 
     def _stranger(self, record: Record) -> Iterator[Output]:
         try:
             post = decode_line(record.value)
         except Rejection as refused:
-            yield from self._bury(record, 1, refused)
+            yield from self._other(record, refused)
             return
         home = partition_of(post.author_id, self._partitions)
         if home != self._partition:
@@ -213,6 +223,16 @@ class AccountsTask:
             counts.duplicate + buffer.duplicates,
         )
         buffer.late = buffer.duplicates = 0
+
+    def _other(self, record: Record, refused: Rejection) -> Iterator[Output]:
+        """What is no post: the status of an account, which its memory keeps, or nothing of use."""
+        status = decode_status(record.value)
+        if status is None:
+            yield from self._bury(record, 1, refused)
+            return
+        self.counts.taken += 1
+        self.counts.events += 1
+        self.accounts.note_status(*status)
 
     def _bury(self, record: Record, posts: int, refused: Rejection) -> Iterator[Output]:
         self.counts.taken += posts
@@ -305,7 +325,7 @@ def _told(
         inbox.take(stretch, decoder.decode(record.value) if record.value else [])
     except Rejection as refused:
         yield dead_letter(record, refused.reason, refused.detail)
-    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         yield dead_letter(record, "bad_record", str(problem))
 
 

@@ -19,6 +19,8 @@ from detectors.state import Changes, Saved, pack, unpack
 from streams.kafka.frames import Foreign, Headers
 
 VERSION = b"1"
+_LATEST = 4_102_444_800_000 + 86_400_000
+"""A day after the latest time that a post may have."""
 _encoder = msgspec.msgpack.Encoder()
 
 
@@ -75,15 +77,21 @@ def decode_headers(headers: Foreign | None) -> Stretch:
     if found.get("vigie-stretch") != VERSION:
         raise Rejection("bad_record", "the record has no header vigie-stretch of a known version")
     try:
-        return Stretch(
-            bytes(found["source"] or b"").decode(),
-            int(found["after"] or b""),
-            int(found["until"] or b""),
-            "cold" in found,
-            "strangers" in found,
-        )
+        source = bytes(found["source"] or b"").decode()
+        after_ms, until_ms = _time(found["after"]), _time(found["until"])
     except (KeyError, ValueError) as problem:
-        raise Rejection("bad_record", f"the headers of the stretch are wrong: {problem}") from None
+        raise Rejection("bad_record", f"the headers of the stretch are wrong: {str(problem)[:200]}") from None
+    if after_ms > until_ms:
+        raise Rejection("bad_record", "the stretch ends before it begins")
+    return Stretch(source, after_ms, until_ms, "cold" in found, "strangers" in found)
+
+
+def _time(value: bytes | None) -> int:
+    """A time of a header; nothing that could not be saved again, or that lies beyond all posts."""
+    # Only plain digits: int() would also take signs, spaces and underscores.
+    if isinstance(value, bytes) and value.isdigit() and len(value) <= 15 and (time_ms := int(value)) <= _LATEST:
+        return time_ms
+    raise ValueError(f"{value!r:.80} is no time")
 
 
 class Teller:
@@ -184,10 +192,12 @@ class Inbox(Generic[Payload]):
         Raises
         ------
         Rejection
-            When its source is unknown.
+            When its source is unknown, or a tick is not of this stretch.
         """
         if stretch.source not in self.heard:
             raise Rejection("bad_record", f"a stretch of an unknown source: {stretch.source[:80]!r}")
+        if not all(stretch.after_ms < tick_ms <= stretch.until_ms for tick_ms, _ in ticks):
+            raise Rejection("bad_record", "a tick lies outside of its stretch")
         heard = self.heard[stretch.source]
         (self.strangers.add if stretch.strangers else self.strangers.discard)(stretch.source)
         if heard is not None and stretch.until_ms <= heard:

@@ -303,6 +303,8 @@ class Worker:
         name = f"{stage}.{partition}"
         task = self._make(stage, partition)
         saved = await self._load(name)
+        if saved is not None and not await self._is_of_these_topics(name, partition, saved[0]):
+            saved = None
         if saved is None:
             offsets = {
                 topic: await self._first_offset(name, TP(self.settings.kafka.prefix + topic, partition))
@@ -321,6 +323,21 @@ class Worker:
                 running.published = await self.app.alert_ids(head.extra.get("alerts", 0))
         task.track()
         return running
+
+    async def _is_of_these_topics(self, name: str, partition: int, head: Head) -> bool:
+        for topic, offset in head.offsets.items():
+            end = await self.app.end(TP(self.settings.kafka.prefix + topic, partition))
+            if offset > end:
+                _log.error(
+                    "%s: the checkpoint is of offset %d of %s, which has only %d: the topic was made anew, "
+                    "and the checkpoint is not used",
+                    name,
+                    offset,
+                    topic,
+                    end,
+                )
+                return False
+        return True
 
     def _make(self, stage: str, partition: int) -> Task:
         if stage == "accounts":

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from detectors.events import Moment, Post, Profile, Promotion, Rejection, decode_line
+from detectors.events import Moment, Post, Profile, Promotion, Rejection, decode_line, milliseconds
 from streams.sources.jsonlines import decode_json
 from streams.sources.records import Batch
 
@@ -88,6 +88,23 @@ def _is_other_event(line: bytes) -> bool:
     except msgspec.ValidationError as problem:
         raise Rejection("bad_record", f"{record['event']} event: {problem}") from None
     return True
+
+
+def decode_status(line: bytes) -> tuple[str, str, str, int] | None:
+    """Platform, author id, status and time (epoch ms) of an `account` event; None for any other line.
+
+    >>> decode_status(b'{"event":"account","platform":"x","author_id":7,"status":"suspended",'
+    ...               b'"at":1714550400000}')
+    ('x', '7', 'suspended', 1714550400000)
+    """
+    if b'"account"' not in line:
+        return None
+    try:
+        event = msgspec.json.decode(line, type=_Account)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    at_ms = event.at if isinstance(event.at, int) else milliseconds(event.at)
+    return event.platform, str(event.author_id), event.status, at_ms
 
 
 _POST_TIMES = ("created_at", "received_at", "edited_at", "ref_created_at")
