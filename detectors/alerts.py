@@ -72,7 +72,11 @@ def render(revision: Revision, config_version: str) -> dict[str, Any]:
             "group": _group(revision),
             "findings": [_finding(judged) for judged in revision.new],
             "traits": [_bot_share(case.best.finding)],
-            "related": {"merged_into": revision.merged_into, "split_from": None, "earlier": []},
+            "related": {
+                "merged_into": revision.merged_into,
+                "split_from": None,
+                "earlier": list(revision.earlier),
+            },
             "verdict": None,
             "coverage": {"sampling": None, "filter": None, "gaps": []},
             "not_proved": [_both(text) for text in not_proved(case)],

@@ -9,12 +9,14 @@ from typing import Literal, NamedTuple, TypeVar
 import msgspec
 
 from detectors.findings import Finding, Subject, stable_id
+from detectors.past_cases import PastCases
 from detectors.severity import NOTICE, Assessment, Severity, severity_of
 from detectors.state import Changes, Noted, Record, Saved, Sheet, StateError, Table, merged, refusing
 
 Status = Literal["open", "updated", "closed", "merged"]
 MINUTE_MS = 60_000
 _Key = TypeVar("_Key", str, Subject)
+_EARLIER = 10
 
 
 class CaseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -30,6 +32,8 @@ class CaseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Accounts that a finding and a case must share, at the least."""
     max_cases: int = 5000
     """Open cases held; beyond it the one silent for longest is closed."""
+    max_past_accounts: int = 200_000
+    """Accounts of closed cases remembered, to tell when they come back; those of the oldest case go first."""
 
 
 _ORDER: tuple[Severity | None, ...] = (None, "notice", "warning", "critical")
@@ -215,6 +219,8 @@ class Revision(NamedTuple):
     new: tuple[Judged, ...]
     merged_into: str | None = None
     """The case that goes on with this one's findings, if it was merged."""
+    earlier: tuple[str, ...] = ()
+    """Closed cases that had a good part of the same accounts."""
 
 
 class Cases:
@@ -235,6 +241,7 @@ class Cases:
         self._by_account: dict[str, set[str]] = {}
         self._by_subject: dict[Subject, set[str]] = {}
         self._wake_ms: int | None = None
+        self.past = PastCases(self.settings.max_past_accounts)
         self._number = 0
         self._changed: Noted[str] = Noted()
         self._changed_findings: Noted[tuple[str, str]] = Noted()
@@ -358,7 +365,10 @@ class Cases:
     def _close(self, case: Case, tick_ms: int) -> Revision:
         self._remove(case)
         case.status = "closed"
-        return self._revise(case, tick_ms)
+        revision = self._revise(case, tick_ms)
+        if case.severity != "notice":  # what was hardly told need not be remembered of anyone
+            self.past.add(case.case_id, case.accounts)
+        return revision
 
     def _remove(self, case: Case) -> None:
         """Take a case off the open ones."""
@@ -377,7 +387,9 @@ class Cases:
         case.published_severity = case.severity
         new = tuple(case.pending.values())
         case.pending = {}
-        return Revision(case, case.status, tick_ms, new, merged_into)
+        least = max(self.settings.min_shared, self.settings.overlap * len(case.accounts))
+        earlier = self.past.shared(case.accounts, least)[:_EARLIER]
+        return Revision(case, case.status, tick_ms, new, merged_into, tuple(earlier))
 
     # -- checkpoints -------------------------------------------------------------------------------
 
@@ -385,6 +397,7 @@ class Cases:
         """From now on, note what changes."""
         self._changed.track()
         self._changed_findings.track()
+        self.past.track()
 
     def changes(self, everything: bool = False) -> Changes:
         """The records that changed since the last call; see `detectors.state`."""
@@ -401,11 +414,13 @@ class Cases:
             self._head.told(_Head(self.evicted, self._number, self._wake_ms), everything),
             self._table.told(heads),
             self._parts.told(parts),
+            self.past.changes(everything),
         )
 
     @refusing
     def restore(self, saved: Saved) -> None:
         """On a fresh object, go on from what was saved. The indexes are made anew."""
+        self.past.restore(saved)
         head = self._head.read(saved)
         if head is not None:
             self.evicted, self._number, self._wake_ms = head.evicted, head.number, head.wake_ms

@@ -185,7 +185,7 @@ def band_hashes(rows: Signatures) -> NDArray[np.uint64]:
 
 
 def _stamps(number: Rows) -> NDArray[np.uint32]:
-    """What the slots keep of a text's number; 0 is an empty slot."""
+    """What the slots keep of a text's number; 0 is an empty slot (and one text in 2^32, which is not met)."""
     return ((number + 1) & _MASK).astype(np.uint32)
 
 

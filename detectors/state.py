@@ -47,7 +47,7 @@ class StateError(ValueError):
     """What was saved cannot be read: it is damaged, of another form, or of other settings."""
 
 
-class Record(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+class Record(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=False):
     """What every record is made from; the tag of each kind is the name of its table."""
 
 

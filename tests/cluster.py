@@ -1,4 +1,4 @@
-"""A cluster of tasks in one process: topics are lists, a seeded scheduler decides who goes next, faults are calls.
+"""A cluster of tasks in one process: topics are lists, a seeded scheduler says who is next, faults are calls.
 
 It keeps what a broker and a worker promise and nothing more: records of one partition stay in order, what one
 task sends to several partitions may overtake itself, a checkpoint is written only when all that was said
@@ -61,9 +61,9 @@ class Store:
 
     def write(self, one: Incarnation, changes: Changes, offsets: dict[str, int], everything: bool) -> bool:
         before = self.kept.get(one.name)
-        overtaken = before is not None and before.generation > one.generation
-        missing = not everything and (before is None or before.sequence != one.sequence)
-        if overtaken or missing:
+        follows = before is not None and (before.sequence, before.generation) == (one.sequence, one.known)
+        overtaken = before is not None and before.generation > one.generation and not follows
+        if overtaken or not (everything or follows):
             self.refused += 1
             return False
         tables: Saved = {} if everything or before is None else before.tables
@@ -79,6 +79,8 @@ class Incarnation:
         self.task = task
         self.offsets = offsets
         self.generation = generation
+        self.known = -1
+        """Generation of the checkpoint that its next one follows."""
         self.sequence = 0
         self.everything = True
         self.pending: dict[tuple[str, int], deque[Output]] = {}
@@ -257,7 +259,7 @@ class Cluster:
         while one.pending:
             self._arrive(one)
         if self.store.write(one, changes, offsets, everything):
-            one.sequence, one.everything = one.sequence + 1, False
+            one.sequence, one.everything, one.known = one.sequence + 1, False, one.generation
 
     # -- results -----------------------------------------------------------------------------------
 
@@ -432,7 +434,7 @@ class Cluster:
 
     def producer_restarts(self) -> None:
         """A producer sends its last frames again."""
-        self.struck["producer_restarts"] += any([sender.again() for sender in self.senders])
+        self.struck["producer_restarts"] += any(list(map(Sender.again, self.senders)))
 
     def poisoned(self) -> None:
         """A record that nobody can read, on any topic that is read."""
@@ -450,7 +452,7 @@ class Cluster:
         one = Incarnation(name, task, dict(kept.offsets) if kept else offsets, self._generation)
         if kept is not None:
             task.restore({table: dict(records) for table, records in kept.tables.items()})
-            one.sequence, one.everything = kept.sequence, False
+            one.sequence, one.everything, one.known = kept.sequence, False, kept.generation
         task.track()
         return one
 
@@ -459,7 +461,9 @@ class Cluster:
             return AccountsTask(partition, self.settings)
         if stage == "subjects":
             return SubjectsTask(partition, self.settings)
-        return PairsTask(partition, self.settings) if stage == "pairs" else CasesTask(self.settings, self._now)
+        return (
+            PairsTask(partition, self.settings) if stage == "pairs" else CasesTask(self.settings, self._now)
+        )
 
     def _now(self) -> int:
         self._clock_ms += 7

@@ -384,3 +384,15 @@ def test_an_operation_that_comes_and_goes_never_uses_an_alert_id_twice():
     assert Counter(alert["data"]["status"] for alert in alerts)["closed"] >= 1
     accounts = {name for alert in alerts for found in alert["data"]["findings"] for name in found["accounts"]}
     assert {f"w4.{n}" for n in range(19)} <= accounts
+
+
+def test_accounts_that_come_back_after_their_case_was_closed_are_told_with_it():
+    cases = Cases(CaseSettings(close_minutes=1, min_shared=3))
+    (first,) = cases.take([judged("one", people(0, 30), 5_000, score=60)], 5_000)
+    (closed,) = cases.take([], 3_600_000)
+    assert (closed.status, closed.case.severity, closed.earlier) == ("closed", "warning", ())
+    (again,) = cases.take([judged("two", people(10, 40), 3_605_000, score=60)], 3_605_000)
+    assert again.case.case_id != first.case.case_id
+    assert again.earlier == (first.case.case_id,)
+    (other,) = cases.take([judged("three", people(28, 70), 3_606_000, score=60)], 3_610_000)
+    assert other.earlier == ()

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
+from urllib.request import urlopen
 
 import msgspec
 import orjson
@@ -647,26 +648,27 @@ def test_a_broker_that_is_away_only_delays(own_kafka):
     room = KafkaSettings(bootstrap=broker.bootstrap, partitions=2, frame_posts=20, frame_bytes=8192)
     topics.create(room)
     going = Producer(TIME, room, "night")
-    away, back = Event(), Event()
+    begun, away = Event(), Event()
+    finished = []
 
     def source() -> Iterator[list[Post]]:
         for number, batch in enumerate(batches_of(POSTS, iter(lambda: 50, 0))):
             if number == 3:
-                broker.stop()
-                away.set()
+                begun.set()
+                assert away.wait(PATIENCE_S)
             yield batch
 
-    def restart() -> None:
-        assert away.wait(PATIENCE_S)
-        wait_for(lambda: going.waiting_bytes > 8192)
-        broker.start()
-        back.set()
-
-    helper = Thread(target=restart)
+    # The broker belongs to the thread that starts it, so the producer has another one.
+    helper = Thread(target=lambda: finished.append(produce(source(), going)))
     helper.start()
-    assert produce(source(), going)
-    helper.join()
-    assert back.is_set()
+    assert begun.wait(PATIENCE_S)
+    broker.stop()
+    away.set()
+    wait_for(lambda: going.waiting_bytes > 8192)
+    assert not finished
+    broker.start()
+    helper.join(2 * PATIENCE_S)
+    assert finished == [True]
     found = records(room)
     assert sent(found) == names(POSTS)
     assert_invariants(found, 2)
@@ -693,8 +695,6 @@ def test_the_metrics_port_serves_the_producers_metrics_only(room, night, tmp_pat
     port = random.Random(os.getpid()).randint(20_000, 32_000)
     going = Going(room, night, "--speed", pace(POSTS, 8), "--metrics-port", port)
     going.until(10)
-    from urllib.request import urlopen  # noqa: PLC0415
-
     with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
         text = answer.read().decode()
     assert going.end(signal.SIGTERM)[0] == 0

@@ -147,7 +147,12 @@ DOCUMENTED = [
     for path in FILES
     if path.parent.name in ("groups", "traits", "accounts") and path.name not in ("__init__.py", "stage.py")
 ]
-PARTS = {"groups/text_cluster.py", "groups/comparables.py"}
+PARTS = {
+    "groups/text_cluster.py",
+    "groups/text_index.py",
+    "groups/comparables.py",
+    "groups/tag.py",
+}
 """Parts of a detector that stand in a file of their own: their detector's text speaks for them."""
 
 

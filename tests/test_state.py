@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -46,7 +47,7 @@ from detectors.pairs import Pairs, PairSettings, Repetition
 from detectors.state import HEAD, Saved, StateError, applied, merged, pack, unpack
 from detectors.windows import TickBuffer, TimeSettings
 
-few = settings(max_examples=5, derandomize=True, deadline=None)
+few = settings(max_examples=4, derandomize=True, deadline=None)
 seeds = st.integers(0, 10**6)
 TICK = 5000
 
@@ -119,7 +120,7 @@ class Chain:
         self.hashtags = Hashtags(hashtags)
         self.reposts = CoReposts()
         self.pairs = Pairs()
-        self.judge = Judge(CaseSettings(), PairSettings(), TICK)
+        self.judge = Judge(CaseSettings(close_minutes=20), PairSettings(), TICK)
         self.inputs: dict[str, list[Any]] = {}
 
     @property
@@ -439,7 +440,7 @@ def test_hashtags_go_on_from_a_checkpoint_whatever_their_size(name, seed):
 
 
 @pytest.mark.usefixtures("size_of_a_large_tag")
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_the_whole_chain_gives_the_same_alerts_after_a_restart(seed):
     check(KINDS["chain"], seed)
 
@@ -455,7 +456,7 @@ def test_the_streams_of_these_tests_have_what_may_go_wrong():
             events[status] = events.get(status, 0) + 1
         sampled = max(sampled, *(one.accounts.level for one in chain.hashtags._tags.values()), 0)
     assert events["updated"] > 3
-    assert events["closed"] > 0
+    assert min(events["closed"], events["merged"]) > 5
     assert chain.texts.verified > 30
     assert chain.texts.words._halved_ms > START_MS + 60 * MINUTE
     assert sampled > 0
@@ -495,7 +496,7 @@ def test_a_checkpoint_does_not_grow_with_what_is_past():
     chain.track()
     store: Saved = {}
     sizes = []
-    for minute in range(400):
+    for minute in range(260):
         posts = [
             post(
                 f"{minute}.{number}",
@@ -505,11 +506,11 @@ def test_a_checkpoint_does_not_grow_with_what_is_past():
                 kind="repost" if number == 3 else "original",
                 ref_id=f"{minute}" if number == 3 else None,
             )
-            for number in range(6)
+            for number in range(4)
         ]
         chain.take(posts, START_MS + minute * MINUTE)
         applied(store, chain.changes())
-        if minute in (150, 270, 399):
+        if minute in (100, 180, 259):
             sizes.append({name: len(table) for name, table in store.items() if name != "words"})
     assert keys_of(store) == keys_of(applied({}, chain.changes(everything=True)))
     for name, size in sizes[2].items():
@@ -602,10 +603,8 @@ def test_damage_is_refused_with_one_error_or_does_no_harm(name, data):
         saved[table][key] = packed[:place] + bytes([value]) + packed[place + 1 :]
     elif kind == "elsewhere":
         saved[table][data.draw(st.sampled_from(("", "x", "1.2", "7.x", "-5.0", "\x1f")))] = packed
-    try:
+    with suppress(StateError):
         KINDS[name].make().restore(saved)
-    except StateError:
-        pass
 
 
 def test_an_empty_store_is_a_fresh_object():
@@ -645,11 +644,11 @@ def test_the_band_table_made_anew_meets_what_the_old_one_met():
 
 
 def test_a_slot_does_not_lead_to_a_text_that_has_replaced_another():
-    table = sketches.BandTable(4)
-    one, other = (sentence(random.Random(seed)).lower() for seed in (1, 2))
-    table.meet(sketches.signatures([one]), np.array([0]), 0.3)
-    table.meet(sketches.signatures([other]), np.array([4]), 0.3)  # takes the row of the first
-    assert table.meet(sketches.signatures([one]), np.array([5]), -1.0) == ([], [], 0)
+    table = sketches.BandTable(1 << 12)
+    one, other = (sketches.signatures([sentence(random.Random(seed)).lower()]) for seed in (1, 2))
+    table.meet(one, np.array([0]), 0.3)
+    table.meet(other, np.array([1 << 12]), 0.3)  # takes the row of the first
+    assert table.meet(one, np.array([1 + (1 << 12)]), -1.0) == ([], [], 0)
 
 
 def test_numbers_of_texts_may_go_round():
@@ -657,7 +656,8 @@ def test_numbers_of_texts_may_go_round():
     text = sketches.signatures([sentence(random.Random(1)).lower()])
     for number in range(2**32 - 20, 2**32 + 20):
         _, others, _ = table.meet(text, np.array([number]), 0.3, number - 10)
-        assert others == ([] if number == 2**32 - 20 else [(number - 1) % 16])
+        # The first has nothing before it; the one before 2^32 has the stamp of an empty slot.
+        assert others == ([] if number in (2**32 - 20, 2**32) else [(number - 1) % 16])
 
 
 def test_a_sketch_goes_on_from_its_registers():
@@ -678,7 +678,7 @@ def test_the_four_most_used_languages_of_an_account_are_kept():
     languages: stage.Languages = ()
     for language in ["fr", "fr", "fr", "en", "en", "de", "de", "es", "it", "it", "it"]:
         languages = stage.spoken(languages, language)
-    assert languages == (("fr", 3), ("de", 2), ("en", 2), ("it", 2))
+    assert languages == (("fr", 3), ("it", 3), ("de", 2), ("en", 2))
 
 
 def test_the_languages_of_reposts_are_not_the_account_s():

@@ -8,13 +8,22 @@ given to another) is refused, and one that finds the store emptied is told to wr
 
 from __future__ import annotations
 
+import glob
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, WatchError
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    NoPermissionError,
+    RedisError,
+    WatchError,
+)
 
 from detectors.state import STATE_FORMAT, Changes, Saved
 from streams.kafka.settings import RedisSettings
@@ -25,6 +34,10 @@ _FIELDS = 2000
 
 class StoreGone(Exception):
     """Redis does not answer; detection goes on without checkpoints until it does."""
+
+
+class StoreRefuses(StoreGone):
+    """Redis is there and wants another password, or we do not trust it: waiting will not help."""
 
 
 class Overtaken(Exception):
@@ -74,6 +87,9 @@ class Checkpoints:
         options: dict[str, Any] = {
             "socket_timeout": settings.timeout_s * 10,
             "socket_connect_timeout": settings.timeout_s,
+            # Once more, at once, since the server may have closed a connection that was idle. The default is
+            # to wait for many seconds in between.
+            "retry": Retry(NoBackoff(), 1),
         }
         if settings.password:
             options["password"] = settings.password
@@ -122,7 +138,9 @@ class Checkpoints:
                     for name, table in zip(head.tables, tables, strict=True)
                 }
 
-    async def write(self, task: str, head: Head, changes: Changes, *, everything: bool) -> None:
+    async def write(
+        self, task: str, head: Head, changes: Changes, *, everything: bool, known: int = -1
+    ) -> None:
         """Write a checkpoint.
 
         Parameters
@@ -134,6 +152,10 @@ class Checkpoints:
             Records by table and key; None where one is gone.
         everything : bool
             Whether these are all records, and whatever stands there is to go.
+        known : int
+            Generation of the checkpoint that this one follows. The numbers of a group begin again when the
+            broker has forgotten it (after a week without workers), so a higher one does not mean a later one
+            where nobody has written since.
 
         Raises
         ------
@@ -143,9 +165,14 @@ class Checkpoints:
             await pipe.watch(self._key(task))
             packed = await _raw(pipe, self._key(task))
             before = None if packed is None else msgspec.msgpack.decode(packed, type=Head)
-            if before is not None and before.generation > head.generation:
+            follows = before is not None and (before.sequence, before.generation) == (
+                head.sequence - 1,
+                known,
+            )
+            if before is not None and before.generation > head.generation and not follows:
                 raise Overtaken(task)
-            if not everything and (before is None or before.sequence != head.sequence - 1):
+            # The number alone would not do: after a loss of the store two of one number can stand there in turn.
+            if not everything and not follows:
                 raise Incomplete(task)
             pipe.multi()
             tables = set(head.tables) | (set(before.tables) if before else set())
@@ -162,9 +189,11 @@ class Checkpoints:
                 raise Incomplete(task) from None
 
     async def forget(self, task: str) -> None:
-        """Delete the checkpoint of a task."""
+        """Delete the checkpoint of a task, and all its tables, in whatever form they are."""
         async with _answering():
             await self._redis.delete(self._key(task))
+            async for key in self._redis.scan_iter(match=f"{glob.escape(self._key(task))}:*", count=1000):
+                await self._redis.unlink(key)
 
     def _key(self, task: str, table: str = "") -> str:
         return f"{self._space}:{task}:{table}" if table else f"{self._space}:{task}"
@@ -205,5 +234,9 @@ def _write_table(pipe: Any, key: str, records: Mapping[str, bytes | None]) -> No
 async def _answering() -> AsyncIterator[None]:
     try:
         yield
+    except (AuthenticationError, AuthorizationError, NoPermissionError) as problem:
+        raise StoreRefuses(f"check redis.password: {problem}") from None
     except (RedisError, OSError) as problem:
-        raise StoreGone(str(problem)) from None
+        if "certificate" in str(problem).lower():
+            raise StoreRefuses(f"check redis.ca_file: {problem}") from None
+        raise StoreGone(str(problem) or type(problem).__name__) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,6 +28,7 @@ DELIVERY_MS = 10 * 60_000
 MAX_MESSAGE_BYTES = 9 * 1024 * 1024
 """The largest record: one post of the longest line that is read, and its headers."""
 _BATCH_BYTES = 1024 * 1024
+_CALM_S = 0.05
 
 # At its debug level kafka-python writes its configuration, and so the password.
 logging.getLogger("kafka").setLevel(logging.INFO)
@@ -61,7 +63,40 @@ def producer(kafka: KafkaSettings, **more: Any) -> Any:
         "allow_auto_create_topics": False,
     }
     with talking(kafka):
-        return KafkaProducer(**_options(kafka) | settled | more)
+        return _calm(KafkaProducer(**_options(kafka) | settled | more))
+
+
+def _calm(made: Any) -> Any:
+    """Let a producer breathe while a partition has no leader.
+
+    kafka-python 3.0 then asks for the leaders again and again without a pause, a whole core of it, which on
+    one machine keeps the broker from coming back.
+    """
+    metadata = getattr(made, "_metadata", None)
+    ask = getattr(metadata, "request_update", None)
+    if ask is not None:
+
+        def ask_calmly() -> Any:
+            time.sleep(_CALM_S)
+            return ask()
+
+        metadata.request_update = ask_calmly  # type: ignore[union-attr]
+    return made
+
+
+def let_go(made: Any) -> None:
+    """Close a producer at once, whatever it still holds.
+
+    Its own `close` first waits for what it holds, raises when that takes too long, and raises again, with
+    a traceback, when the object is destroyed.
+    """
+    sender = getattr(made, "_sender", None)
+    if sender is not None:
+        sender.force_close()
+        sender.join(1.0)
+    with contextlib.suppress(KafkaError):
+        made.close(timeout=0)
+    made._closed = True
 
 
 def consumer(kafka: KafkaSettings, **more: Any) -> Any:

@@ -7,7 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, Literal, NamedTuple
 
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    NoPermissionError,
+    RedisError,
+    ResponseError,
+)
 
 from detectors.alerts import instant
 from streams.embedded import Settings
@@ -62,7 +68,10 @@ def _guarded(what: str, check: Callable[[], object]) -> Finding | None:
 
 def _store(settings: Settings) -> Iterator[Finding]:
     shown = without_password(settings.redis.url)
-    options: dict[str, Any] = {"socket_timeout": settings.redis.timeout_s}
+    options: dict[str, Any] = {
+        "socket_timeout": settings.redis.timeout_s,
+        "socket_connect_timeout": settings.redis.timeout_s,
+    }
     if settings.redis.password:
         options["password"] = settings.redis.password
     if settings.redis.ca_file:
@@ -70,15 +79,32 @@ def _store(settings: Settings) -> Iterator[Finding]:
     try:
         with Redis.from_url(settings.redis.url, **options) as redis:
             redis.ping()
-            policy = redis.config_get("maxmemory-policy").get("maxmemory-policy", "noeviction")
+            policy = _policy(redis)
+    except (AuthenticationError, AuthorizationError, NoPermissionError):
+        yield Finding("redis", "bad", f"refuses us at {shown}: check redis.password")
+        return
     except (RedisError, OSError, ValueError) as problem:
-        yield Finding("redis", "bad", f"does not answer at {shown}: {type(problem).__name__}")
+        distrusted = "certificate" in str(problem).lower()
+        hint = ": check redis.ca_file" if distrusted else f": {type(problem).__name__}"
+        yield Finding("redis", "bad", f"does not answer at {shown}{hint}")
         return
     yield Finding("redis", "good", f"answers at {shown}")
-    if policy != "noeviction":
+    if policy is None:
+        yield Finding(
+            "redis", "unsure", "does not tell its maxmemory-policy: make sure that it is noeviction"
+        )
+    elif policy != "noeviction":
         yield Finding(
             "redis", "bad", f"maxmemory-policy is {policy}: it may drop checkpoints; set noeviction"
         )
+
+
+def _policy(redis: Redis) -> str | None:
+    """What Redis does when it is full; None where it does not say, as hosted ones often do not."""
+    try:
+        return str(redis.config_get("maxmemory-policy")["maxmemory-policy"])
+    except (ResponseError, KeyError):
+        return None
 
 
 def _newest(consumer: Any, tp: TopicPartition) -> Any:

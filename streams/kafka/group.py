@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, cast
 
 import faust
+import orjson
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 from faust.transport.drivers.aiokafka import Consumer as AiokafkaConsumer
 from faust.transport.drivers.aiokafka import Transport as AiokafkaTransport
 from faust.types import TP
 
+from detectors.events import Rejection, from_mapping
 from streams.kafka import security
 from streams.kafka.settings import KafkaSettings
 
@@ -101,9 +104,22 @@ class App(faust.App):
         self.agent(channel, name=f"vigie.{topic}")(agent)
 
     async def work(self) -> None:
-        """Start, and run until stopped or crashed."""
+        """Start, and run until stopped.
+
+        Raises
+        ------
+        Exception
+            What one of Faust's own services died of: it would only fall silent.
+        """
         await self.start()
         await self.wait_until_stopped()
+        if self.crash_reason is not None:
+            raise self.crash_reason
+
+    async def _on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        await super()._on_partitions_assigned(assigned, generation_id)
+        if not assigned:  # then Faust does not ask from where to read
+            await self.positions((), generation_id)
 
     async def pause(self) -> None:
         """Take no more records."""
@@ -142,8 +158,8 @@ class App(faust.App):
         thread = cast(_Consumer, self.consumer)._thread
         return await thread.call_thread(getattr(thread._ensure_consumer(), question), *arguments)
 
-    async def alert_ids(self, first_offset: int) -> set[bytes]:
-        """Ids of the alerts that stand in the topic from an offset on."""
+    async def alert_ids(self, first_offset: int) -> dict[bytes, int | None]:
+        """Ids of the alerts that stand in the topic from an offset on, each with its event time."""
         tp = TopicPartition(self.kafka.prefix + "alerts", 0)
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.kafka.bootstrap,
@@ -156,13 +172,23 @@ class App(faust.App):
             end = (await consumer.end_offsets([tp]))[tp]
             start = max(first_offset, (await consumer.beginning_offsets([tp]))[tp])
             consumer.seek(tp, start)
-            found: set[bytes] = set()
+            found: dict[bytes, int | None] = {}
             while await consumer.position(tp) < end:
                 for record in (await consumer.getmany(tp, timeout_ms=1000)).get(tp, []):
-                    found.update(value for name, value in record.headers if name == "id")
+                    for name, value in record.headers:
+                        if name == "id":
+                            found[value] = _time_of(record.value)
             return found
         finally:
             await consumer.stop()
+
+
+def _time_of(alert: bytes | None) -> int | None:
+    """Event time of an alert; None when it cannot be read."""
+    with contextlib.suppress(orjson.JSONDecodeError, Rejection, KeyError, TypeError):
+        told = orjson.loads(alert or b"")["time"]
+        return from_mapping({"id": "-", "platform": "-", "author_id": "-", "created_at": told}).time_ms
+    return None
 
 
 def _plain(tp: TP) -> TopicPartition:

@@ -20,6 +20,7 @@ from prometheus_client.core import Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
+from detectors.alerts import instant
 from streams.kafka.settings import WorkerSettings
 from streams.kafka.stages import AccountsTask, CasesTask, SubjectsTask
 from streams.kafka.worker import INPUTS, STUCK, Running, Worker, clock_ms, leave
@@ -28,6 +29,8 @@ from streams.sources.opening import InputError
 
 OUTCOMES = ("processed", "duplicate", "late", "dead", "shed", "events")
 _BEAT_S = 10
+_RESTORE_MS = 60_000
+"""How long a worker may take at least to read its state, however small `worker.stuck_s` is."""
 _log = logging.getLogger("vigie.worker")
 
 
@@ -42,6 +45,9 @@ def reasons_to_go(worker: Worker, now_ms: int) -> list[str]:
         reasons.append(f"{lag} records wait and none is taken in")
     if worker.unconfirmed_ms(now_ms) > stuck_ms:
         reasons.append("the broker takes nothing any more")
+    since_ms = worker.restoring_since_ms
+    if since_ms is not None and now_ms - since_ms > max(stuck_ms, _RESTORE_MS):
+        reasons.append("the state of the tasks is not restored")
     return reasons
 
 
@@ -51,8 +57,8 @@ def status(worker: Worker) -> dict[str, Any]:
     tasks = _running(worker)
     alive = now_ms - worker.beat_ms < _BEAT_S * 1000
     return {
-        "ready": alive and worker.generation >= 0 and not worker.restoring,
-        "restoring": worker.restoring,
+        "ready": alive and worker.generation >= 0 and worker.restoring_since_ms is None,
+        "restoring": worker.restoring_since_ms is not None,
         "generation": worker.generation,
         "tasks": {one.name: one.task.time_ms for one in tasks},
         "lag_records": worker.lag(),
@@ -62,6 +68,8 @@ def status(worker: Worker) -> dict[str, Any]:
         else None,
         "progress_age_s": round((now_ms - worker.progress_ms) / 1000, 1),
         "rewound": worker.rewound,
+        "shedding_since": None if worker.shedding_since_ms is None else instant(worker.shedding_since_ms),
+        "shed_posts": worker.shed_posts(),
         "reasons_to_go": reasons_to_go(worker, now_ms),
     }
 

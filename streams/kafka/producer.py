@@ -279,7 +279,7 @@ class Producer:
 
     def abandon(self) -> None:
         """Let go of the broker without sending anything more."""
-        self._client.close(timeout=0)
+        clients.let_go(self._client)
 
     # -- frames ----------------------------------------------------------------------------------------
 
@@ -442,7 +442,7 @@ def produce(
         finished = not stop.is_set()
         producer.close(final=finished)
         return finished
-    except Undelivered:
+    except (Undelivered, KeyboardInterrupt):
         producer.abandon()
         raise
 

@@ -13,7 +13,10 @@ from streams import commands as common
 from streams import settings
 from streams.embedded import Settings, spare_collector
 from streams.kafka import clients, doctor, health, topics
+from streams.kafka.checkpoints import StoreGone, StoreRefuses
+from streams.kafka.settings import without_password
 from streams.kafka.worker import Worker
+from streams.sources.opening import InputError
 
 
 def run_worker(chosen: argparse.Namespace) -> int:
@@ -27,15 +30,34 @@ def run_worker(chosen: argparse.Namespace) -> int:
 async def _work(in_force: Settings, cluster: str, *, forget: bool) -> int:
     spare_collector()
     worker = Worker(in_force, cluster)
-    if forget:
-        await worker.forget()
     server = health.serve(worker, in_force.worker)
+    await _greet_store(worker)
+    if forget:
+        await _forget(worker)
     health.watch(worker)
     try:
         await worker.run()
     finally:
         server.shutdown()
     return 0
+
+
+async def _greet_store(worker: Worker) -> None:
+    """Refuse to start where Redis refuses us; one that is away may come back."""
+    try:
+        await worker.checkpoints.ping()
+    except StoreRefuses as problem:
+        where = without_password(worker.settings.redis.url)
+        raise InputError(f"Redis at {where} cannot be used: {problem}.") from None
+    except StoreGone:
+        worker.store_answers = False
+
+
+async def _forget(worker: Worker) -> None:
+    try:
+        await worker.forget()
+    except StoreGone as problem:
+        raise InputError(f"The checkpoints cannot be deleted: Redis does not answer ({problem}).") from None
 
 
 def _log_to_stderr() -> None:
@@ -45,6 +67,8 @@ def _log_to_stderr() -> None:
     logging.getLogger("vigie").setLevel(logging.INFO)
     # Its warnings are about settings that we chose, and its errors come to us as exceptions.
     logging.getLogger("faust").setLevel(logging.ERROR)
+    # They tell of every connection.
+    logging.getLogger("kafka").setLevel(logging.ERROR)
     logging.getLogger("kafka").setLevel(logging.WARNING)
 
 

@@ -92,6 +92,19 @@ def dead_letter(record: Record, reason: str, detail: str) -> Output:
 # -- accounts --------------------------------------------------------------------------------------
 
 
+class Scored(msgspec.Struct, array_like=True, frozen=True):
+    """What a partition of `posts` tells of one tick beside its signals."""
+
+    accounts: int = 0
+    """Scored for the first time."""
+    total: int = 0
+    """Sum of their scores."""
+    posts: int = 0
+    """Judged at this tick."""
+    shed: int = 0
+    """Left out since the tick before, to catch up."""
+
+
 class Heard(msgspec.Struct, array_like=True):
     """What is known of one producer."""
 
@@ -129,7 +142,8 @@ class AccountsTask:
         self.counts = Counts()
         self.stranger_ms = 0
         """Watermark of the records without one; 0 while there were none."""
-        self._flushed_ms = 0
+        self._untold_shed = 0
+        """Posts shed since the newest tick that was told."""
         source = f"accounts.{partition}"
         self._signals = Teller(source, "signals", self._partitions)
         self._background = Teller(source, "background", 1)
@@ -216,6 +230,7 @@ class AccountsTask:
         if shed:
             kept = [post for post in posts if post.kind != "repost"]
             counts.shed += len(posts) - len(kept)
+            self._untold_shed += len(posts) - len(kept)
             posts = kept
         buffer.add(posts)
         counts.late, counts.duplicate = (
@@ -253,11 +268,13 @@ class AccountsTask:
             batch = self.accounts.take(tick_ms, posts)
             self.counts.processed += len(posts)
             self.counts.canaries += sum(post.platform == CANARY for post in posts)
-            ticks.append((tick_ms, spread(batch.signals(), self._partitions), batch.scored))
+            scored = Scored(*batch.scored, len(posts), self._untold_shed)
+            self._untold_shed = 0
+            ticks.append((tick_ms, spread(batch.signals(), self._partitions), scored))
         yield from self._tell(ticks)
 
     def _tell(
-        self, ticks: list[tuple[int, list[Signals], tuple[int, int]]], *, anyway: bool = False
+        self, ticks: list[tuple[int, list[Signals], Scored]], *, anyway: bool = False
     ) -> Iterator[Output]:
         until = self.buffer.watermark_ms - self.buffer.watermark_ms % self.buffer.tick_ms
         strangers = bool(self.stranger_ms) and not any(not one.final for one in self.producers.values())
@@ -285,7 +302,9 @@ class AccountsTask:
 
     def changes(self, *, everything: bool = False) -> Changes:
         """What changed since the last call; all of it if asked so."""
-        head = _AccountsHead(self.producers, self.counts, self.stranger_ms, self._signals.told_ms)
+        head = _AccountsHead(
+            self.producers, self.counts, self.stranger_ms, self._signals.told_ms, self._untold_shed
+        )
         return merged(
             {"task": {"": pack(head)}},
             self.buffer.changes(everything=everything),
@@ -297,6 +316,7 @@ class AccountsTask:
         head = unpack(saved["task"][""], _AccountsHead)
         self.producers, self.counts, self.stranger_ms = head.producers, head.counts, head.stranger_ms
         self._signals.told_ms = self._background.told_ms = head.told_ms
+        self._untold_shed = head.untold_shed
         self.buffer.restore(saved)
         self.accounts.restore(saved)
 
@@ -306,6 +326,7 @@ class _AccountsHead(msgspec.Struct, array_like=True):
     counts: Counts
     stranger_ms: int
     told_ms: int | None
+    untold_shed: int = 0
 
 
 # -- subjects --------------------------------------------------------------------------------------
@@ -313,13 +334,14 @@ class _AccountsHead(msgspec.Struct, array_like=True):
 _signal_ticks = msgspec.msgpack.Decoder(list[tuple[int, Signals | None]])
 _tie_ticks = msgspec.msgpack.Decoder(list[tuple[int, list[Tie] | None]])
 _found_ticks = msgspec.msgpack.Decoder(list[tuple[int, Found | None]])
-_scored_ticks = msgspec.msgpack.Decoder(list[tuple[int, tuple[int, int] | None]])
+_scored_ticks = msgspec.msgpack.Decoder(list[tuple[int, Scored | None]])
 
 
 def _told(
     record: Record, inbox: Inbox[_Payload], decoder: msgspec.msgpack.Decoder[list[tuple[int, _Payload]]]
 ) -> Iterator[Output]:
     """Put what a record says into the inbox; what cannot be read is a dead letter."""
+    inbox.whole = inbox.whole or record.offset == 0
     try:
         stretch = decode_headers(record.headers)
         inbox.take(stretch, decoder.decode(record.value) if record.value else [])
@@ -358,6 +380,10 @@ class SubjectsTask:
     def take(self, record: Record) -> Iterator[Output]:
         """Take in one record of signals."""
         yield from _told(record, self.inbox, _signal_ticks)
+        yield from self._advance()
+
+    def _advance(self) -> Iterator[Output]:
+        """Judge the ticks that are complete by now."""
         findings: list[tuple[int, list[Any]]] = []
         ties: list[tuple[int, list[Any]]] = []
         for tick_ms, told in self.inbox.ready():
@@ -374,6 +400,7 @@ class SubjectsTask:
 
     def heartbeat(self) -> Iterator[Output]:
         """Say up to where all is told, again."""
+        yield from self._advance()
         yield from self._tell([], [])
 
     def inboxes(self) -> list[Inbox[Any]]:
@@ -465,6 +492,10 @@ class PairsTask:
     def take(self, record: Record) -> Iterator[Output]:
         """Take in one record of ties."""
         yield from _told(record, self.inbox, _tie_ticks)
+        yield from self._advance()
+
+    def _advance(self) -> Iterator[Output]:
+        """Count the ticks that are complete by now."""
         ticks: list[tuple[int, list[Any]]] = []
         for tick_ms, told in self.inbox.ready():
             parts = [ties for ties in told.values() if ties is not None]
@@ -475,6 +506,7 @@ class PairsTask:
 
     def heartbeat(self) -> Iterator[Output]:
         """Say up to where all is told, again."""
+        yield from self._advance()
         yield from self._tell([])
 
     def inboxes(self) -> list[Inbox[Any]]:
@@ -509,7 +541,40 @@ class PairsTask:
 
 # -- cases -----------------------------------------------------------------------------------------
 
-_AnyPayload = Found | list[Tie] | tuple[int, int] | None
+_AnyPayload = Found | list[Tie] | Scored | None
+_HOUR_MINUTES = 60
+
+
+class Sampling:
+    """Of what came in the last hour of event time, how much was judged, and how much was shed.
+
+    >>> sampling = Sampling()
+    >>> sampling.add(60_000, posts=90, shed=0), sampling.share(60_000)
+    (None, None)
+    >>> sampling.add(65_000, posts=0, shed=10), sampling.share(65_000)
+    (None, 0.9)
+    >>> sampling.share(65_000 + 3_600_000)
+    """
+
+    def __init__(self, minutes: dict[int, tuple[int, int]] | None = None) -> None:
+        self.minutes = minutes or {}
+
+    def add(self, tick_ms: int, *, posts: int, shed: int) -> None:
+        """Count one tick; what lies an hour before it is forgotten."""
+        minute = tick_ms // 60_000
+        if minute not in self.minutes:
+            self.minutes = dict(self._since(minute))
+        before = self.minutes.get(minute, (0, 0))
+        self.minutes[minute] = (before[0] + posts, before[1] + shed)
+
+    def share(self, at_ms: int) -> float | None:
+        """Share of the posts that were judged; None if nothing was shed."""
+        counted = [one for _, one in self._since(at_ms // 60_000)]
+        posts, shed = sum(one[0] for one in counted), sum(one[1] for one in counted)
+        return round(posts / (posts + shed), 4) if shed else None
+
+    def _since(self, minute: int) -> Iterator[tuple[int, tuple[int, int]]]:
+        return ((one, counted) for one, counted in self.minutes.items() if one > minute - _HOUR_MINUTES)
 
 
 class CasesTask:
@@ -533,9 +598,8 @@ class CasesTask:
         self.repeated: Inbox[list[Tie] | None] = Inbox(
             _names("pairs", partitions), list[Tie] | None, "repeated"
         )
-        self.scored: Inbox[tuple[int, int] | None] = Inbox(
-            _names("accounts", partitions), tuple[int, int] | None, "scored"
-        )
+        self.scored: Inbox[Scored | None] = Inbox(_names("accounts", partitions), Scored | None, "scored")
+        self.sampling = Sampling()
         self.judge = Judge(settings.cases, settings.pairs, settings.time.tick_s * 1000)
         self.alerts: dict[str, int] = {"notice": 0, "warning": 0, "critical": 0}
         self.canary_ms = 0
@@ -546,6 +610,8 @@ class CasesTask:
 
     def take(self, record: Record) -> Iterator[Output]:
         """Take in one record of findings, repeated pairs or background."""
+        if record.topic == "findings" and record.offset == 0:
+            self.found.whole = self.repeated.whole = True
         if record.topic == "background":
             yield from _told(record, self.scored, _scored_ticks)
         elif _source(record).startswith("pairs."):
@@ -555,8 +621,8 @@ class CasesTask:
         yield from self._judge()
 
     def heartbeat(self) -> Iterator[Output]:
-        """Nothing is below: no one needs to be told."""
-        return iter(())
+        """Judge what is complete by now; nothing is below that needs to be told."""
+        return self._judge()
 
     def inboxes(self) -> list[Inbox[Any]]:
         """What waits for other tasks."""
@@ -578,7 +644,10 @@ class CasesTask:
                 yield from self._alerts(self.judge.finish(texts))
                 continue
             tags = [tag for one in findings for tag in one.tags]
-            total = (sum(one[0] for one in scored), sum(one[1] for one in scored))
+            total = (sum(one.accounts for one in scored), sum(one.total for one in scored))
+            self.sampling.add(
+                tick_ms, posts=sum(one.posts for one in scored), shed=sum(one.shed for one in scored)
+            )
             yield from self._alerts(self.judge.take(tick_ms, Found(texts, tags), ties, total))
         yield from self._alerts(self.judge.silence(limit))
         self.time_ms = max(self.time_ms, limit)
@@ -588,6 +657,7 @@ class CasesTask:
         for revision in revisions:
             alert = render(revision, self._version)
             alert["data"]["published_at"] = instant(self._clock_ms())
+            alert["data"]["coverage"]["sampling"] = self.sampling.share(revision.tick_ms)
             self.alerts[alert["data"]["severity"]] += 1
             key = alert["data"]["case_id"].encode()
             yield Output(
@@ -610,20 +680,32 @@ class CasesTask:
 
     def changes(self, *, everything: bool = False) -> Changes:
         """What changed since the last call; all of it if asked so."""
+        head = _CasesHead(
+            self.time_ms, self.alerts, self.canary_ms, self.canary_delay_ms, self.sampling.minutes
+        )
         return merged(
-            {"task": {"": pack((self.time_ms, self.alerts, self.canary_ms, self.canary_delay_ms))}},
+            {"task": {"": pack(head)}},
             *(inbox.changes(everything=everything) for inbox in self.inboxes()),
             self.judge.changes(everything=everything),
         )
 
     def restore(self, saved: Saved) -> None:
         """Go on from what was saved."""
-        self.time_ms, self.alerts, self.canary_ms, self.canary_delay_ms = unpack(
-            saved["task"][""], tuple[int, dict[str, int], int, int]
-        )
+        head = unpack(saved["task"][""], _CasesHead)
+        self.time_ms, self.alerts = head.time_ms, head.alerts
+        self.canary_ms, self.canary_delay_ms = head.canary_ms, head.canary_delay_ms
+        self.sampling = Sampling(head.minutes)
         for inbox in self.inboxes():
             inbox.restore(saved)
         self.judge.restore(saved)
+
+
+class _CasesHead(msgspec.Struct, array_like=True):
+    time_ms: int
+    alerts: dict[str, int]
+    canary_ms: int
+    canary_delay_ms: int
+    minutes: dict[int, tuple[int, int]] = {}
 
 
 def _source(record: Record) -> str:

@@ -174,6 +174,7 @@ class Inbox(Generic[Payload]):
         """Sources whose time comes from records without a watermark."""
         self.idle: set[str] = set()
         """Sources that are not waited for, as long as there are strangers."""
+        self._moved: dict[str, tuple[int | None, int]] = {}
         self.repeated = 0
         """Records that said nothing new."""
         self.holes = 0
@@ -182,6 +183,8 @@ class Inbox(Generic[Payload]):
         """Ticks of strangers that came after they were judged."""
         self.time_ms = 0
         """Up to here all ticks were handed on."""
+        self.whole = False
+        """Whether the topic is read from its first record: what a source says first is then its beginning."""
         self._ticks: dict[int, dict[str, Payload]] = {}
         self._decoder: msgspec.msgpack.Decoder[Payload] = msgspec.msgpack.Decoder(payload)
         self._saved: set[tuple[int, str]] = set()
@@ -203,7 +206,11 @@ class Inbox(Generic[Payload]):
         if heard is not None and stretch.until_ms <= heard:
             self.repeated += 1
             return False
-        if heard is not None and (stretch.cold or stretch.after_ms > heard):
+        if heard is None:
+            begins_late = self.whole and stretch.after_ms > 0
+        else:
+            begins_late = stretch.cold or stretch.after_ms > heard
+        if begins_late:
             self.holes += 1
             if not stretch.cold:
                 return False
@@ -238,14 +245,15 @@ class Inbox(Generic[Payload]):
         self._saved = held
         told: dict[str, bytes | None] = {_key(*one): None for one in gone}
         told |= {_key(*one): pack(self._ticks[one[0]][one[1]]) for one in fresh}
-        head = _Head(self.heard, sorted(self.strangers), self.repeated, self.holes, self.late, self.time_ms)
+        strangers = sorted(self.strangers)
+        head = _Head(self.heard, strangers, self.repeated, self.holes, self.late, self.time_ms, self.whole)
         return {f"{self._name}.heard": {"": pack(head)}, f"{self._name}.told": told}
 
     def restore(self, saved: Saved) -> None:
         """Go on from what was saved."""
         head = unpack(saved[f"{self._name}.heard"][""], _Head)
         self.heard |= {source: heard for source, heard in head.heard.items() if source in self.heard}
-        self.strangers = set(head.strangers)
+        self.strangers, self.whole = set(head.strangers), head.whole
         self.repeated, self.holes, self.late, self.time_ms = (
             head.repeated,
             head.holes,
@@ -256,6 +264,13 @@ class Inbox(Generic[Payload]):
             tick, _, source = key.partition("/")
             self._ticks.setdefault(int(tick), {})[source] = self._decoder.decode(packed)
             self._saved.add((int(tick), source))
+
+    def note_idle(self, now_ms: int, idle_ms: int) -> None:
+        """Note which sources have not moved for so long, by a clock of the caller's."""
+        for source, heard in self.heard.items():
+            if self._moved.get(source, (-1, 0))[0] != heard:
+                self._moved[source] = (heard, now_ms)
+        self.idle = {source for source, (_, since_ms) in self._moved.items() if now_ms - since_ms >= idle_ms}
 
     def complete_ms(self) -> int:
         """Up to here all sources have told."""
@@ -272,6 +287,7 @@ class _Head(msgspec.Struct, array_like=True):
     holes: int
     late: int
     time_ms: int
+    whole: bool = False
 
 
 def _key(tick_ms: int, source: str) -> str:

@@ -18,12 +18,14 @@ import signal
 import time
 from collections import deque
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from faust.types import TP
 
-from detectors.state import STATE_FORMAT
+from detectors.alerts import instant
+from detectors.state import STATE_FORMAT, StateError
 from streams.embedded import Settings
 from streams.kafka import security
 from streams.kafka.checkpoints import (
@@ -47,13 +49,18 @@ INPUTS = {
     "background": "cases",
 }
 """Which stage reads which topic."""
-FAILED, DEAD, STUCK = 70, 71, 75
-"""Exit codes: an error of ours, too many dead records, no progress although records wait."""
+BAD_USE, FAILED, DEAD, STUCK = 2, 70, 71, 75
+"""Exit codes: settings or a checkpoint that do not fit, an error of ours, too many dead records, no progress
+although records wait."""
 _SEND_MS = 120_000
 """How long the broker may be away before a worker gives up; the next one starts from the checkpoint."""
 _REWIND_MS = 65 * 60_000
 """How far back a task is filled again when its checkpoint is lost: the longest window and a little more."""
 _STORE_TRIES = 15
+"""Seconds that a worker waits for Redis in all before it begins tasks without their checkpoints."""
+_KNOWN_MS = 60_000
+"""An alert that is older than a warm task's time by so much is known to its state."""
+_SHED_QUIET_MS = 30_000
 _RECENT = 1000
 _log = logging.getLogger("vigie.worker")
 
@@ -84,8 +91,26 @@ class Running:
         """Whether the next checkpoint must be a full one."""
         self.sought: dict[str, int] = {}
         """Offsets that were asked for again."""
-        self.published: set[bytes] = set()
-        """Ids of alerts that stand in the topic although the state does not know it."""
+        self.generation = -1
+        """Of the newest checkpoint."""
+        self.alerts_from = 0
+        """Offset in the topic of alerts before which the state knows all."""
+        self.published: dict[bytes, int | None] = {}
+        """Alerts that stand in the topic although the state may not know it, with their event time."""
+        self.cold = False
+        """Whether it began without the state that it once had: it may come to any alert a second time."""
+        self.filling_until = 0
+        """Offset of `posts` up to which it only fills its memory again."""
+
+    def forget_published(self) -> None:
+        """Leave out what the state must have come to by now."""
+        if self.published and not self.cold:
+            known_ms = self.task.time_ms - _KNOWN_MS
+            self.published = {
+                one: time_ms
+                for one, time_ms in self.published.items()
+                if time_ms is None or time_ms >= known_ms
+            }
 
 
 class Worker:
@@ -100,12 +125,15 @@ class Worker:
         """When a record was last taken in, or none waited."""
         self.beat_ms = clock_ms()
         """When the event loop last came round."""
-        self.restoring = False
+        self.restoring_since_ms: int | None = None
+        """Since when tasks wait for their state; None while none does."""
         self.checkpoint_ms = 0
         """When the newest checkpoint was written; 0 before the first."""
         self.checkpoint_bytes = 0
         """Bytes of all checkpoints so far."""
         self.store_answers = True
+        self.shedding_since_ms: int | None = None
+        """Since when reposts are left out to catch up; None while none are."""
         self.rebalances = 0
         self.rewound: list[str] = []
         """Tasks that began without their checkpoint although they had run before."""
@@ -113,7 +141,11 @@ class Worker:
         """Alerts that were not sent again."""
         self.generation = -1
         self._recent: deque[bool] = deque(maxlen=_RECENT)
+        self._store_tries = _STORE_TRIES
+        self._shed_ms = 0
+        self._shed_before = 0
         self._lock = asyncio.Lock()
+        self._writing = asyncio.Lock()
         group = settings.kafka.prefix + settings.worker.app
         self.checkpoints = Checkpoints(settings.redis, f"vigie:{group}:{cluster}")
         self.app = App(group, settings.kafka, self.positions, self.committable)
@@ -182,7 +214,7 @@ class Worker:
             raise
         except Exception:
             _log.critical("the worker cannot go on", exc_info=True)
-            leave(FAILED)
+        leave(FAILED)  # none of them ever comes to an end
 
     # -- records -----------------------------------------------------------------------------------
 
@@ -203,12 +235,11 @@ class Worker:
             int((message.timestamp or 0) * 1000),
         )
         # From here to the outbox nothing waits: a checkpoint never sees half of it.
-        outputs = [one for one in running.task.take(record) if not self._is_repeat(running, one)]
-        self.outbox.put(outputs)
+        dead = self._say(running, running.task.take(record))
         running.offsets[topic] = message.offset + 1
         self.records[topic] += 1
         self.progress_ms = clock_ms()
-        self._check_dead(any(one.topic == "dead-letters" for one in outputs))
+        self._check_dead(dead)
         await self.outbox.room()
 
     async def _is_next(self, running: Running, topic: str, message: Any) -> bool:
@@ -228,12 +259,18 @@ class Worker:
         await self.app.consumer.seek(tp, expected)
         return False
 
+    def _say(self, running: Running, outputs: Iterable[Output]) -> bool:
+        """Put what a task says into the outbox; whether it has a dead letter in it."""
+        said = [one for one in outputs if not self._is_repeat(running, one)]
+        self.outbox.put(said)
+        return any(one.topic == "dead-letters" for one in said)
+
     def _is_repeat(self, running: Running, output: Output) -> bool:
         if output.topic != "alerts" or not running.published:
             return False
         identity = dict(output.headers)["id"]
         if identity in running.published:
-            running.published.discard(identity)
+            del running.published[identity]
             self.repeats += 1
             return True
         return False
@@ -253,8 +290,12 @@ class Worker:
             self.beat_ms = clock_ms()
             if not sum(self.lag().values()):
                 self.progress_ms = self.beat_ms
+            self._end_shedding()
             for running in self.tasks.values():
-                self.outbox.put(running.task.heartbeat())
+                running.forget_published()
+                for inbox in running.task.inboxes():
+                    inbox.note_idle(self.beat_ms, int(self.settings.worker.idle_s * 1000))
+                self._say(running, running.task.heartbeat())
 
     def lag(self) -> dict[str, int]:
         """Records that wait to be taken in, by topic, as far as the broker has told."""
@@ -274,8 +315,18 @@ class Worker:
 
     async def positions(self, assigned: Iterable[TP], generation: int) -> dict[TP, int]:
         """From where each assigned partition is to be read: where its task's state ends."""
+        try:
+            return await self._positions(assigned, generation)
+        except Exception:
+            # Faust would fall silent, and keep the partitions.
+            _log.critical("the state of the tasks cannot be restored", exc_info=True)
+            leave(FAILED)
+            raise
+
+    async def _positions(self, assigned: Iterable[TP], generation: int) -> dict[TP, int]:
         async with self._lock:
-            self.restoring = True
+            self.restoring_since_ms = self.restoring_since_ms or clock_ms()
+            self._store_tries = _STORE_TRIES
             prefix = self.settings.kafka.prefix
             mine = {tp: tp.topic.removeprefix(prefix) for tp in assigned}
             wanted = {(INPUTS[topic], tp.partition) for tp, topic in mine.items() if topic in INPUTS}
@@ -288,10 +339,10 @@ class Worker:
                 self.tasks[stage, partition] = await self._start(stage, partition)
             for running in self.tasks.values():
                 running.sought.clear()
-            self.restoring = False
+            self.restoring_since_ms = None
             self.progress_ms = clock_ms()
-            if wanted:
-                _log.info("generation %d: %s", generation, ", ".join(f"{s}.{p}" for s, p in sorted(wanted)))
+            names = ", ".join(f"{stage}.{number}" for stage, number in sorted(wanted))
+            _log.info("generation %d: %s", generation, names or "more workers than partitions, nothing to do")
             return {
                 tp: self.tasks[INPUTS[topic], tp.partition].offsets[topic]
                 for tp, topic in mine.items()
@@ -312,15 +363,31 @@ class Worker:
                 if reader == stage
             }
             running = Running(name, task, offsets)
+            running.cold = name in self.rewound
         else:
             head, tables = saved
             if head.settings != self.settings.version():
                 _log.warning("%s goes on with other settings (%s before)", name, head.settings)
-            task.restore(tables)
+            try:
+                task.restore(tables)
+            except (StateError, KeyError) as problem:
+                _log.critical(
+                    "the checkpoint of %s cannot be read (%s): begin anew with `vigie worker --forget-state`",
+                    name,
+                    problem,
+                )
+                leave(BAD_USE)
             running = Running(name, task, dict(head.offsets))
             running.sequence, running.everything = head.sequence, False
-            if stage == "cases":
-                running.published = await self.app.alert_ids(head.extra.get("alerts", 0))
+            running.generation = head.generation
+            running.alerts_from = head.extra.get("alerts", 0)
+            running.cold = bool(head.extra.get("cold"))
+        if stage == "cases" and (saved is not None or running.cold):
+            running.published = await self.app.alert_ids(running.alerts_from)
+            running.forget_published()
+        elif stage == "accounts" and saved is None:
+            tp = TP(self.settings.kafka.prefix + "posts", partition)
+            running.filling_until = await self.app.committed(tp) or 0
         task.track()
         return running
 
@@ -341,37 +408,73 @@ class Worker:
 
     def _make(self, stage: str, partition: int) -> Task:
         if stage == "accounts":
-            return AccountsTask(partition, self.settings, self._sheds)
+            return AccountsTask(partition, self.settings, partial(self._sheds, partition))
         if stage == "subjects":
             return SubjectsTask(partition, self.settings)
         return PairsTask(partition, self.settings) if stage == "pairs" else CasesTask(self.settings, clock_ms)
 
-    def _sheds(self, written_ms: int) -> bool:
-        return clock_ms() - written_ms > self.settings.worker.shed_after_s * 1000
+    # -- overload ----------------------------------------------------------------------------------
+
+    def _sheds(self, partition: int, written_ms: int) -> bool:
+        """Whether the reposts of a live frame are left out: see docs/overload.md."""
+        now_ms = clock_ms()
+        if now_ms - written_ms <= self.settings.worker.shed_after_s * 1000:
+            return False
+        running = self.tasks.get(("accounts", partition))
+        if running is None or running.offsets["posts"] < running.filling_until:
+            return False
+        self._shed_ms = now_ms
+        if self.shedding_since_ms is None:
+            self.shedding_since_ms, self._shed_before = now_ms, self.shed_posts()
+            _log.warning(
+                "overload: accounts.%d is %.0f s behind; reposts are shed until it has caught up",
+                partition,
+                (now_ms - written_ms) / 1000,
+            )
+        return True
+
+    def _end_shedding(self) -> None:
+        quiet_ms = min(_SHED_QUIET_MS, self.settings.worker.shed_after_s * 1000)
+        if self.shedding_since_ms is not None and self.beat_ms - self._shed_ms > quiet_ms:
+            _log.warning(
+                "overload: over; %d reposts were shed since %s",
+                max(0, self.shed_posts() - self._shed_before),
+                instant(self.shedding_since_ms),
+            )
+            self.shedding_since_ms = None
+
+    def shed_posts(self) -> int:
+        """Posts that this worker's tasks have left out so far, also before it had them."""
+        tasks = [running.task for running in list(self.tasks.values())]
+        return sum(task.counts.shed for task in tasks if isinstance(task, AccountsTask))
 
     async def _load(self, name: str) -> Any:
-        for left in reversed(range(_STORE_TRIES)):
+        while True:
             try:
                 saved = await self.checkpoints.load(name)
             except StoreGone as problem:
                 self.store_answers = False
                 _log.warning("%s waits for its checkpoint: Redis does not answer (%s)", name, problem)
-                if left:
-                    await asyncio.sleep(1)
+                if self._store_tries <= 0:
+                    _log.error("%s begins without its checkpoint", name)
+                    return None
+                # All tasks together wait so long: the partitions wait with them.
+                self._store_tries -= 1
+                await asyncio.sleep(1)
             except WrongFormat as problem:
                 _log.critical("%s", problem)
-                leave(2)
+                leave(BAD_USE)
             else:
                 self.store_answers = True
                 return saved
-        return None
 
     async def _first_offset(self, name: str, tp: TP) -> int:
         """Where a task without a checkpoint begins: so far back that its windows are full again."""
         committed = await self.app.committed(tp)
         if committed is None:
             return await self.app.earliest(tp)
-        self.rewound.append(name)
+        if name not in self.rewound:
+            self.rewound.append(name)
         offset = min(committed, await self.app.offset_at(tp, clock_ms() - _REWIND_MS, committed))
         _log.error(
             "%s: the checkpoint is lost; going back from offset %d of %s to %d",
@@ -411,11 +514,18 @@ class Worker:
         ------
         StoreGone
         """
+        # One at a time: what was taken first must not be written last.
+        async with self._writing:
+            await self._checkpoint()
+
+    async def _checkpoint(self) -> None:
         await self.checkpoints.ping()  # before anything is packed
         generation = self.generation
         alerts = self.outbox.next_offset.get("alerts", 0)
         taken = []
         for running in list(self.tasks.values()):
+            if not running.published:
+                running.alerts_from = max(running.alerts_from, alerts)
             if running.offsets == running.covered and not running.everything:
                 continue
             changes = running.task.changes(everything=running.everything)
@@ -432,10 +542,12 @@ class Worker:
                 offsets=offsets,
                 written_ms=clock_ms(),
                 tables=sorted(changes),
-                extra={"alerts": alerts} if alerts else {},
+                extra={"alerts": running.alerts_from, "cold": int(running.cold)},
             )
             try:
-                await self.checkpoints.write(running.name, head, changes, everything=everything)
+                await self.checkpoints.write(
+                    running.name, head, changes, everything=everything, known=running.generation
+                )
             except Overtaken:
                 _log.warning("%s belongs to another worker by now", running.name)
                 continue
@@ -443,6 +555,7 @@ class Worker:
                 _log.warning("%s: the last checkpoint is not there; the next will be whole", running.name)
                 continue
             running.sequence, running.covered, running.everything = head.sequence, offsets, False
+            running.generation = generation
             self.checkpoint_bytes += sum(
                 len(value or b"") for table in changes.values() for value in table.values()
             )

@@ -7,10 +7,11 @@ counted; `edit` is a post.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
+from detectors.accounts.stage import Status
 from detectors.events import Moment, Post, Profile, Promotion, Rejection, decode_line, milliseconds
 from streams.sources.jsonlines import decode_json
 from streams.sources.records import Batch
@@ -26,7 +27,7 @@ class _Deletion(msgspec.Struct, tag_field="event", tag="deletion"):
 class _Account(msgspec.Struct, tag_field="event", tag="account"):
     platform: str
     author_id: str | int
-    status: Literal["active", "suspended", "deleted", "protected", "deactivated"]
+    status: Status
     at: Moment | int
 
 
@@ -90,7 +91,7 @@ def _is_other_event(line: bytes) -> bool:
     return True
 
 
-def decode_status(line: bytes) -> tuple[str, str, str, int] | None:
+def decode_status(line: bytes) -> tuple[str, str, Status, int] | None:
     """Platform, author id, status and time (epoch ms) of an `account` event; None for any other line.
 
     >>> decode_status(b'{"event":"account","platform":"x","author_id":7,"status":"suspended",'
