@@ -217,6 +217,8 @@ class Fault:
     """How long what was stopped stays away."""
     struck: bool = False
     struck_at: float = 0.0
+    back_at: float = 0.0
+    """When a server that was stopped answered again."""
 
 
 def schedule(seed: int, kinds: Sequence[str] | None = None) -> list[Fault]:
@@ -350,11 +352,14 @@ class Run:
             self.advances.append(time.monotonic())
 
     def _pause_s(self, fault: Fault) -> float | None:
-        """How long the last stage stood still for a fault: the longest pause that began soon after it."""
+        """How long the last stage stood still for a fault: the longest pause that began soon after it.
+
+        Of a server that was away, since it answered again.
+        """
+        since = fault.back_at or fault.struck_at
+        until = min([since + _SOON_S, *(one.struck_at for one in self.faults if one.struck_at > since)])
         pauses = [
-            end - max(begin, fault.struck_at)
-            for begin, end in pairwise(self.advances)
-            if end > fault.struck_at and begin < fault.struck_at + _SOON_S
+            end - max(begin, since) for begin, end in pairwise(self.advances) if end > since and begin < until
         ]
         return round(max(pauses), 1) if pauses else None
 
@@ -376,8 +381,8 @@ class Run:
         try:
             try:
                 self._run()
-            except TimeoutError as problem:
-                self.problems.append(str(problem))
+            except Exception as problem:  # a run that breaks is a run that failed, and the next one goes on
+                self.problems.append(f"{type(problem).__name__}: {problem}")
             else:
                 self._check()
         finally:
@@ -447,8 +452,12 @@ class Run:
         if not server.running:
             return None
         end()
-        self._later(fault.down_s, server.start)
+        self._later(fault.down_s, partial(self._back, server, fault))
         return not listening(server.port)
+
+    def _back(self, server: Server, fault: Fault) -> None:
+        server.start()
+        fault.back_at = time.monotonic()
 
     def _third_worker(self, fault: Fault) -> bool | None:
         if not self.kafka.running:
@@ -462,7 +471,8 @@ class Run:
 
     def _third_leaves(self, third: Child, fault: Fault, before: int) -> None:
         said = self.said.pop(third.name, None)
-        fault.struck = said is not None and bool(said["tasks"]) and said["generation"] > before
+        # It may have nothing to do: tasks are given out by partition, and there are few of those.
+        fault.struck = said is not None and said["ready"] and said["generation"] > before
         if not fault.struck and time.monotonic() - fault.struck_at < 60:
             self._later(1.0, partial(self._third_leaves, third, fault, before))
             return

@@ -33,13 +33,11 @@ _AUTHOR, _REF_AUTHOR = _POST_FIELDS.index("author"), _POST_FIELDS.index("ref_aut
 
 def packed_post(post: Post) -> PackedPost:
     """A post as it is packed."""
-    if post.author is None and post.ref_author is None:
-        return astuple(post)
-    values = list(astuple(post))
-    for place in (_AUTHOR, _REF_AUTHOR):
-        if values[place] is not None:
-            values[place] = astuple(values[place])
-    return tuple(values)
+    values = astuple(post)
+    for place in (_REF_AUTHOR, _AUTHOR):
+        if (profile := values[place]) is not None:
+            values = (*values[:place], astuple(profile), *values[place + 1 :])
+    return values
 
 
 def unpacked_post(packed: PackedPost) -> Post:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
+from detectors.state import Changes, Noted, Record, Saved, Sheet, StateError, Table, merged, refusing
 
 HOUR_MS = 3_600_000
 _TIMES = 16
@@ -43,10 +43,8 @@ Pair = tuple[str, str]
 
 
 class _Pair(Record, tag="pairs"):
-    """When two accounts last shared something."""
+    """When two accounts last shared something, and whether it was the second thing or a later one."""
 
-    one: str
-    other: str
     time_ms: int
     again: bool
 
@@ -61,8 +59,6 @@ class _PairsHead(Record, tag="pairs_head"):
 class _Repeated(Record, tag="repetition"):
     """When two accounts shared something."""
 
-    one: str
-    other: str
     times: list[int]
 
 
@@ -75,6 +71,14 @@ class _RepetitionHead(Record, tag="repetition_head"):
 def _pair_key(pair: Pair) -> str:
     # Ids may hold any character, so no separator tells where the first one ends; its length does.
     return f"{len(pair[0])}.{pair[0]}{pair[1]}"
+
+
+def _pair_of(key: str) -> Pair:
+    length, _, both = key.partition(".")
+    pair = both[: int(length)], both[int(length) :]
+    if _pair_key(pair) != key:
+        raise StateError("a key is none of a pair of accounts")
+    return pair
 
 
 class Pairs:
@@ -167,7 +171,7 @@ class Pairs:
     def _packed(self, pair: Pair) -> _Pair | None:
         again = pair in self._again
         time_ms = (self._again if again else self._once).get(pair)
-        return None if time_ms is None else _Pair(*pair, time_ms, again)
+        return None if time_ms is None else _Pair(time_ms, again)
 
     @refusing
     def restore(self, saved: Saved) -> None:
@@ -175,12 +179,9 @@ class Pairs:
         head = self._head.read(saved)
         if head is not None:
             self.evicted, self._minute = head.evicted, head.minute
-        for one in sorted((one for _, one in self._table.read(saved)), key=_place):
-            (self._again if one.again else self._once)[one.one, one.other] = one.time_ms
-
-
-def _place(pair: _Pair) -> tuple[int, str, str]:
-    return pair.time_ms, pair.one, pair.other
+        pairs = ((one.time_ms, _pair_of(key), one.again) for key, one in self._table.read(saved))
+        for time_ms, pair, again in sorted(pairs):
+            (self._again if again else self._once)[pair] = time_ms
 
 
 class Repetition:
@@ -263,7 +264,7 @@ class Repetition:
 
     def _packed(self, one: str, other: str) -> _Repeated | None:
         times = self._partners.get(one, {}).get(other)
-        return None if times is None else _Repeated(one, other, times)
+        return None if times is None else _Repeated(times)
 
     @refusing
     def restore(self, saved: Saved) -> None:
@@ -271,6 +272,7 @@ class Repetition:
         head = self._head.read(saved)
         if head is not None:
             self._minute = head.minute
-        for _, pair in self._table.read(saved):
-            self._partners.setdefault(pair.one, {})[pair.other] = pair.times
-            self._partners.setdefault(pair.other, {})[pair.one] = pair.times
+        for key, pair in self._table.read(saved):
+            one, other = _pair_of(key)
+            self._partners.setdefault(one, {})[other] = pair.times
+            self._partners.setdefault(other, {})[one] = pair.times

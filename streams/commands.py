@@ -412,7 +412,7 @@ def config(chosen: argparse.Namespace) -> int:
     for section, values in tables.items():
         print(f"\n[{section}]")
         for name, value in values.items():
-            print(f"{name} = {value}")
+            print(settings.toml_line(name, value))
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 import msgspec
 
 from streams.embedded import Settings
-from streams.kafka.settings import masked, problems
+from streams.kafka.settings import MASK, masked, problems
 from streams.sources.opening import InputError
 
 PREFIX = "VIGIE_"
@@ -65,6 +66,19 @@ def load(
 def dump(settings: Settings) -> dict[str, dict[str, Any]]:
     """The settings as tables, as a TOML file would hold them; secrets are masked."""
     return masked(msgspec.to_builtins(settings))
+
+
+def toml_line(name: str, value: Any) -> str:
+    """One setting as a line of a settings file. A masked one is a comment: it must not become the secret.
+
+    >>> toml_line("prefix", "room-1."), toml_line("password", "********")
+    ('prefix = "room-1."', '# password = "********"')
+    """
+    if not isinstance(value, str):
+        return f"{name} = {str(value).lower() if isinstance(value, bool) else value}"
+    # What JSON writes of a text, TOML reads, but for one character.
+    text = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return f"{'# ' if MASK in value else ''}{name} = {text}"
 
 
 def _flag(flag: str) -> tuple[str, str]:

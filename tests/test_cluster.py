@@ -31,10 +31,10 @@ def small_stream(seed: int) -> Stream:
     return planted(seed, chatter=rng.randint(40, 90), copiers=rng.randint(6, 9), pushers=15, minutes=4)
 
 
-def undisturbed(arrivals: list[Post]) -> tuple[bytes, Pipeline]:
+def undisturbed(arrivals: list[Post]) -> tuple[list[bytes], Pipeline]:
     pipeline = Pipeline(SMALL)
-    alerts = canonical(run(pipeline, arrivals, [50]))
-    assert alerts.count(b"\n") >= 2  # a stream without alerts would prove nothing
+    alerts = [canonical([one]) for one in run(pipeline, arrivals, [50])]
+    assert len(alerts) >= 3  # a stream without alerts would prove nothing
     return alerts, pipeline
 
 
@@ -48,7 +48,7 @@ def night(seed: int, partitions: int, chaos: Chaos | None = None, canary_each: i
     cluster.senders.append(sender)
     cluster.run()
     assert sender.gate.late == pipeline.gate.late >= 1
-    assert cluster.alerts() == wanted
+    assert cluster.alerts() == (sorted(wanted) if cluster.struck["hole"] else wanted)
     counts = cluster.counts()
     processed = sum(one.processed - one.canaries for one in counts)
     assert processed == pipeline.tallies.processed
@@ -165,10 +165,16 @@ def test_a_stranger_alone_moves_time_and_silent_partitions_are_not_waited_for():
     assert cluster.cases.time_ms < START_MS + 300_000  # held by the partitions that fell silent earlier
     for one in cluster.running.values():
         for inbox in one.task.inboxes():
-            inbox.idle = {name for name in inbox.heard if name.partition(".")[2] != "0"}
-    cluster.append("posts", 0, line_of(post("end", author, 901_000, "Good morning to all.")), [])
-    cluster.run()
-    assert cluster.cases.time_ms >= START_MS + 880_000
+            inbox.note_idle(0, 10_000)
+    cluster.append("posts", 0, line_of(post("end", author, 900_500, "Good day to all.")), [])
+    cluster.run()  # partition 0 moves, the others do not
+    cluster.append("posts", 0, line_of(post("end", author, 930_000, "Good morning to all.")), [])
+    for second in range(4):  # as a worker notes it every second: from stage to stage
+        for one in cluster.running.values():
+            for inbox in one.task.inboxes():
+                inbox.note_idle(10_000 + 1000 * second, 10_000)
+        cluster.run()
+    assert cluster.cases.time_ms == START_MS + 920_000
     assert cluster.alerts()
     cluster.counts()
 
@@ -213,7 +219,7 @@ def test_after_the_end_of_an_input_another_one_goes_on(partitions):
             cluster.run()
             cluster.senders.append(Sender(cluster, second, name="second"))
             cluster.run()
-            assert cluster.alerts() == canonical(alerts)
+            assert cluster.alerts() == [canonical([one]) for one in alerts]
             cluster.counts()
             struck += cluster.struck
     assert min(struck[kind] for kind in DEATHS) >= 1, struck
@@ -229,9 +235,9 @@ def test_a_canary_changes_no_alert_and_is_seen_at_the_end(partitions):
         sent = cluster.senders[0].canaries
         assert len(sent) >= 2
         assert sum(one.canaries for one in cluster.counts()) == 4 * len(sent)
-        assert cluster.cases.canary_ms in sent
+        assert cluster.cases.canary_ms == sent[-1]
         assert cluster.cases.canary_delay_ms >= 0
-        assert CANARY.encode() not in cluster.alerts()
+        assert CANARY.encode() not in b"".join(cluster.alerts())
 
 
 # -- checkpoints -----------------------------------------------------------------------------------

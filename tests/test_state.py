@@ -457,7 +457,7 @@ def test_the_streams_of_these_tests_have_what_may_go_wrong():
         sampled = max(sampled, *(one.accounts.level for one in chain.hashtags._tags.values()), 0)
     assert events["updated"] > 3
     assert min(events["closed"], events["merged"]) > 5
-    assert chain.texts.verified > 30
+    assert chain.texts.verified > 20
     assert chain.texts.words._halved_ms > START_MS + 60 * MINUTE
     assert sampled > 0
 

@@ -300,6 +300,20 @@ def test_a_password_in_an_address_is_masked(url, shown):
     assert masked({"redis": {"url": url}})["redis"]["url"] == shown
 
 
+def test_settings_that_are_shown_can_be_a_settings_file_and_lose_only_the_secrets(
+    tmp_path, monkeypatch, capsys
+):
+    odd = 'a"b\\c\x7fé'
+    for name, value in PLACES.items() | {("VIGIE_KAFKA__SASL_USERNAME", odd)}:
+        monkeypatch.setenv(name, value)
+    assert cli.main(["config", "show"]) == 0
+    room = tmp_path / "room.toml"
+    room.write_text(capsys.readouterr().out, encoding="utf-8")
+    shown = settings.load(room, environment={})
+    assert shown.kafka.sasl_username == odd
+    assert (shown.kafka.sasl_password, shown.redis) == ("", RedisSettings())
+
+
 def test_an_empty_secret_is_shown_as_empty():
     assert masked({"kafka": {"sasl_password": ""}, "redis": {"password": ""}})["kafka"]["sasl_password"] == ""
 

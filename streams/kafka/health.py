@@ -177,6 +177,10 @@ def _event_time(worker: Worker) -> dict[str, float]:
     return times
 
 
+def _sent(worker: Worker, what: str) -> dict[str, float]:
+    return dict(getattr(worker.outbox, what)) if hasattr(worker, "outbox") else {}  # not before it is started
+
+
 def _inbox_sum(worker: Worker, name: str) -> float:
     return float(sum(getattr(inbox, name) for one in _running(worker) for inbox in one.task.inboxes()))
 
@@ -200,8 +204,8 @@ _VALUES: dict[str, Callable[[Worker], dict[str, float]]] = {
     "vigie_worker_posts_total": _outcomes,
     "vigie_worker_posts_moved_total": lambda w: {"": sum(task.counts.moved for task in _accounts(w))},
     "vigie_worker_records_total": lambda w: dict(w.records),
-    "vigie_worker_sent_records_total": lambda w: dict(w.outbox.records),
-    "vigie_worker_sent_bytes_total": lambda w: dict(w.outbox.bytes),
+    "vigie_worker_sent_records_total": lambda w: _sent(w, "records"),
+    "vigie_worker_sent_bytes_total": lambda w: _sent(w, "bytes"),
     "vigie_worker_lag_records": lambda w: {name: w.lag().get(name, 0) for name in INPUTS},
     "vigie_worker_event_time_seconds": _event_time,
     "vigie_worker_held_ticks": lambda w: {"": _inbox_sum(w, "held")},

@@ -89,6 +89,8 @@ class _Lane:
     going_bytes: int = 0
     cut_at: float = 0.0
     """When the last frame was cut."""
+    closed: bool = False
+    """The last frame is cut: after it even a sign of life would say that more is to come."""
 
 
 class Producer:
@@ -273,6 +275,7 @@ class Producer:
         self._settle()
         for lane in self._lanes:
             self._cut(lane, final=final)
+            lane.closed = True
         while any(lane.queue or lane.going is not None for lane in self._lanes):
             self._wait()
         self._client.close()
@@ -320,7 +323,7 @@ class Producer:
     def _beat(self, now: float) -> None:
         oldest = now - self._kafka.frame_ms / 1000
         for lane in self._lanes:
-            if lane.queue:
+            if lane.queue or lane.closed:
                 continue  # the broker is slower than we are: what comes later travels together
             if (lane.lines and lane.since <= oldest) or now - lane.cut_at >= BEAT_S:
                 self._cut(lane)

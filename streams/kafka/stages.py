@@ -190,10 +190,13 @@ class AccountsTask:
             if self.counts.dead - before == frame.count and frame.producer not in self.producers:
                 return  # nothing shows that there is such a producer, for which time would have to wait
         self.producers[frame.producer] = heard
+        goes_on = frame.position > heard.position or frame.watermark_ms > heard.watermark_ms
+        # A source that goes on after its end says something new; an old frame that comes again does not.
+        heard.final = frame.final or (heard.final and not goes_on)
         heard.watermark_ms = max(heard.watermark_ms, frame.watermark_ms)
         heard.position = max(heard.position, frame.position)
-        heard.read, heard.late, heard.rejected = frame.read, frame.late, frame.rejected
-        heard.final = frame.final
+        heard.read, heard.late = max(heard.read, frame.read), max(heard.late, frame.late)
+        heard.rejected = max(heard.rejected, frame.rejected)
 
     def _posts(self, record: Record, frame: Frame) -> Iterator[Output]:
         try:

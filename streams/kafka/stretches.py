@@ -89,8 +89,8 @@ def decode_headers(headers: Foreign | None) -> Stretch:
 def _time(value: bytes | None) -> int:
     """A time of a header; nothing that could not be saved again, or that lies beyond all posts."""
     # Only plain digits: int() would also take signs, spaces and underscores.
-    if isinstance(value, bytes) and value.isdigit() and len(value) <= 15 and (time_ms := int(value)) <= _LATEST:
-        return time_ms
+    if isinstance(value, bytes) and value.isdigit() and len(value) <= 15 and int(value) <= _LATEST:
+        return int(value)
     raise ValueError(f"{value!r:.80} is no time")
 
 

@@ -101,6 +101,8 @@ class Running:
         """Whether it began without the state that it once had: it may come to any alert a second time."""
         self.filling_until = 0
         """Offset of `posts` up to which it only fills its memory again."""
+        self.beat_ms = 0
+        """Its event time at the last heartbeat."""
 
     def forget_published(self) -> None:
         """Leave out what the state must have come to by now."""
@@ -295,7 +297,10 @@ class Worker:
                 running.forget_published()
                 for inbox in running.task.inboxes():
                     inbox.note_idle(self.beat_ms, int(self.settings.worker.idle_s * 1000))
-                self._say(running, running.task.heartbeat())
+                if running.beat_ms == running.task.time_ms:
+                    self._say(running, running.task.heartbeat())
+                # Else it has told something since the last beat, which is as good a sign of life.
+                running.beat_ms = running.task.time_ms
 
     def lag(self) -> dict[str, int]:
         """Records that wait to be taken in, by topic, as far as the broker has told."""
@@ -308,6 +313,8 @@ class Worker:
 
     def unconfirmed_ms(self, now_ms: int) -> int:
         """How long the oldest record that the broker has not taken has waited."""
+        if not hasattr(self, "outbox"):
+            return 0  # it waits for the broker still
         since = self.outbox.unconfirmed_since_ms
         return 0 if since is None else now_ms - since
 
