@@ -87,6 +87,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """After how many seconds without progress, though records wait, a worker exits."""
     idle_s: float = 10.0
     """After how many seconds a silent source of foreign records no longer holds time back."""
+    producer_gone_s: float = 60.0
+    """After how many seconds a silent producer no longer holds time back, if another one goes on."""
     shed_after_s: float = 300.0
     """How far a live worker may fall behind before it sheds load."""
     dead_ratio: float = 0.5
@@ -178,8 +180,8 @@ def _worker_rules(worker: WorkerSettings) -> list[tuple[bool, str]]:
         (1 <= worker.port <= 65535, "worker.port must be 1 to 65535"),
         (worker.stuck_s > worker.checkpoint_s, "worker.stuck_s must be above worker.checkpoint_s"),
         (
-            worker.idle_s > 0 and worker.shed_after_s > 0,
-            "worker.idle_s and worker.shed_after_s must be above 0",
+            min(worker.idle_s, worker.producer_gone_s, worker.shed_after_s) > 0,
+            "worker.idle_s, worker.producer_gone_s and worker.shed_after_s must be above 0",
         ),
         (0 < worker.dead_ratio <= 1, "worker.dead_ratio must be above 0, and 1 at most"),
     ]

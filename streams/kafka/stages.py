@@ -114,6 +114,8 @@ class Heard(msgspec.Struct, array_like=True):
     late: int = 0
     rejected: int = 0
     final: bool = False
+    seen_ms: int = 0
+    """When its newest frame was written, wall clock."""
 
 
 class AccountsTask:
@@ -135,6 +137,7 @@ class AccountsTask:
         self._partition = partition
         self._partitions = settings.kafka.partitions
         self._grace_ms = settings.time.grace_s * 1000
+        self._gone_ms = settings.worker.producer_gone_s * 1000
         self._shed = shed
         self.buffer = TickBuffer(settings.time)
         self.accounts = Accounts(settings.accounts)
@@ -197,6 +200,7 @@ class AccountsTask:
         heard.position = max(heard.position, frame.position)
         heard.read, heard.late = max(heard.read, frame.read), max(heard.late, frame.late)
         heard.rejected = max(heard.rejected, frame.rejected)
+        heard.seen_ms = max(heard.seen_ms, record.time_ms)
 
     def _posts(self, record: Record, frame: Frame) -> Iterator[Output]:
         try:
@@ -258,7 +262,14 @@ class AccountsTask:
         yield dead_letter(record, refused.reason, refused.detail)
 
     def _watermark(self) -> int:
-        active = [heard.watermark_ms for heard in self.producers.values() if not heard.final]
+        # Whoever fell silent while others went on is gone, and holds time back no longer. By the times of the
+        # records and not by a clock, so that it comes out the same when they are read again.
+        newest_ms = max((heard.seen_ms for heard in self.producers.values()), default=0)
+        active = [
+            heard.watermark_ms
+            for heard in self.producers.values()
+            if not heard.final and newest_ms - heard.seen_ms <= self._gone_ms
+        ]
         if active:
             return min(active)
         return max([self.stranger_ms, *(heard.watermark_ms for heard in self.producers.values())])
