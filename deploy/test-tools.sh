@@ -19,6 +19,7 @@ missing_packages() {
   command -v promtool >/dev/null 2>&1 || echo prometheus
   command -v redis-server >/dev/null 2>&1 || echo redis-server
   command -v kcat >/dev/null 2>&1 || echo kcat
+  command -v jq >/dev/null 2>&1 || echo jq
   command -v openssl >/dev/null 2>&1 || echo openssl
   command -v java >/dev/null 2>&1 || java_package
   command -v mvn >/dev/null 2>&1 || echo maven

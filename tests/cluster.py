@@ -83,6 +83,8 @@ class Incarnation:
         """Generation of the checkpoint that its next one follows."""
         self.sequence = 0
         self.everything = True
+        self.cold = not any(offsets.values())
+        """Whether it begins without a state, and must say so."""
         self.pending: dict[tuple[str, int], deque[Output]] = {}
 
     @property
@@ -92,6 +94,7 @@ class Incarnation:
     def put(self, outputs: Iterator[Output]) -> None:
         for output in outputs:
             assert output.partition is not None
+            assert self.cold or ("cold", b"1") not in output.headers, "it forgot how far it had told"
             self.pending.setdefault((output.topic, output.partition), deque()).append(output)
 
 

@@ -177,10 +177,18 @@ def _sentence(kafka: KafkaSettings, problem: Exception) -> str:
             "kafka.sasl_username, kafka.sasl_password, kafka.sasl_mechanism and what the user may do."
         )
     if "bootstrap" in str(problem):
-        way = "" if kafka.security == "PLAINTEXT" else f", check the {kafka.security} settings"
+        # A broker that refuses us hangs up without a word, and the client tries again.
+        doubts = ""
+        if kafka.security.startswith("SASL"):
+            doubts += (
+                f"; or it refuses the user {kafka.sasl_username!r}: check kafka.sasl_username, "
+                "kafka.sasl_password and kafka.sasl_mechanism"
+            )
+        if kafka.security.endswith("SSL"):
+            doubts += "; or its certificate is not trusted: check kafka.ca_file"
         return (
-            f"No Kafka broker answers at {kafka.bootstrap}: start one with `make stack`{way}, "
-            "or set kafka.bootstrap."
+            f"No Kafka broker answers at {kafka.bootstrap}: start one with `make stack`, "
+            f"or set kafka.bootstrap{doubts}."
         )
     return f"Kafka at {kafka.bootstrap} does not do what is asked: {problem}."
 

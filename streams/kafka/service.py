@@ -67,9 +67,8 @@ def _log_to_stderr() -> None:
     logging.getLogger("vigie").setLevel(logging.INFO)
     # Its warnings are about settings that we chose, and its errors come to us as exceptions.
     logging.getLogger("faust").setLevel(logging.ERROR)
-    # They tell of every connection.
-    logging.getLogger("kafka").setLevel(logging.ERROR)
-    logging.getLogger("kafka").setLevel(logging.WARNING)
+    # They tell of every connection; what goes wrong comes to us as an exception.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 
 def examine(chosen: argparse.Namespace) -> int:

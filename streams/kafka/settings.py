@@ -47,7 +47,7 @@ class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """User name, with SASL."""
     sasl_password: str = ""
     """Password, with SASL; best given as ``VIGIE_KAFKA__SASL_PASSWORD``. Never shown."""
-    compression: Literal["none", "gzip", "lz4", "zstd"] = "zstd"
+    compression: Literal["none", "gzip", "zstd"] = "zstd"
     """How records are packed."""
     frame_posts: int = 500
     """Posts in a frame at most."""
