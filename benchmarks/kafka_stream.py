@@ -50,6 +50,7 @@ sys.path.insert(0, str(ROOT))
 from throughput import lines, machine, replay, tell  # noqa: E402
 
 from deploy.servers import KafkaBroker, RedisServer, dying_with_us, free_port  # noqa: E402
+from detectors.alerts import instant  # noqa: E402
 from streams import settings  # noqa: E402
 from streams.embedded import Settings, spare_collector  # noqa: E402
 from streams.kafka import clients, service  # noqa: E402
@@ -71,7 +72,8 @@ GRACE_S, TICK_S = 10, 5
 GROUP = 8
 """Accounts of a planted group."""
 GROUPS_A_SECOND = 2
-_LOOK_S = 0.1
+_LOOK_S = 0.2
+"""Between two looks at /readyz, which costs the worker a millisecond."""
 _CLK = os.sysconf("SC_CLK_TCK")
 
 
@@ -464,7 +466,7 @@ class Feeder:
                 for number in range(self.sent, wanted):
                     due_ms = int((begin + number / self._rate) * 1000)
                     head, tail = next(self._bodies)
-                    batch.append(b"%s%d%s" % (head, due_ms, tail))
+                    batch.append(head + instant(due_ms).encode() + tail)
                 self.sent = wanted
                 while planted < (now - begin) * GROUPS_A_SECOND * GROUP:
                     due_ms = int((begin + planted / GROUP / GROUPS_A_SECOND) * 1000)
@@ -488,7 +490,7 @@ class Feeder:
             "id": f"planted{number}",
             "platform": "x",
             "author_id": account,
-            "created_at": due_ms,
+            "created_at": instant(due_ms),
             "text": self._text,
         }
         return orjson.dumps(post) + b"\n"
@@ -500,8 +502,8 @@ def _bodies(path: Path) -> Iterator[tuple[bytes, bytes]]:
         for line in file:
             post = orjson.loads(line)
             post["created_at"] = "@"
-            head, _, tail = orjson.dumps(post).partition(b'"created_at":"@"')
-            yield head + b'"created_at":', tail + b"\n"
+            head, date, tail = orjson.dumps(post).partition(b'"created_at":"@"')
+            yield head + date[:-2], b'"' + tail + b"\n"
 
 
 def live(room: Room, path: Path, rate: float, seconds: float, failover_s: float) -> dict[str, Any]:
@@ -512,21 +514,32 @@ def live(room: Room, path: Path, rate: float, seconds: float, failover_s: float)
     with Workers(room, prefix, 2) as workers:
         workers.await_tasks()
         produce = subprocess.Popen(
-            room.command(prefix, "produce", "-", "--format", "posts", "--canary-minutes", "0"),
+            room.command(
+                *(prefix, "produce", "-", "--format", "posts", "--canary-minutes", "0"),
+                *("--metrics-port", str(port := free_port())),
+            ),
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=(room.folder / f"{prefix}produce.log").open("wb"),
         )
-        used = workers.cpu_s()
+        while not _get(port, "metrics"):  # it has found where to begin, and reads from now on
+            time.sleep(_LOOK_S)
+        used, produced = workers.cpu_s(), _cpu_s(produce.pid)
         begin = time.time()
         feeder = Feeder(path, rate, produce.stdin)
         feeder.thread.start()
         # What counts has its alert, by the contract, before the stream ends or the worker dies.
         time.sleep(seconds + GRACE_S + TICK_S + 3)
-        used = workers.cpu_s() - used
+        used, produced = workers.cpu_s() - used, _cpu_s(produce.pid) - produced
         took = time.time() - begin
-        result: dict[str, Any] = {"rate": rate, "posts": feeder.sent, "busy": round(used / took / 2, 2)}
+        result: dict[str, Any] = {"rate": rate, "posts": feeder.sent, "posts_s": round(feeder.sent / took)}
+        result |= {"busy": round(used / took / 2, 2)}
+        result["producer_busy"] = round(produced / took, 2)
+        result["cpu_us_a_post"] = {
+            "producer": round(produced / feeder.sent * 1e6, 1),
+            "workers": round(used / feeder.sent * 1e6, 1),
+        }
         killed_ms = 0
         if failover_s:
             victim = workers.owner_of("cases.0")
@@ -544,7 +557,6 @@ def live(room: Room, path: Path, rate: float, seconds: float, failover_s: float)
     groups = {name.rpartition("-")[0] for name, due in feeder.groups.items() if due <= end_ms - TICK_S * 1000}
     seen = {group for _, _, group in told}
     result |= {
-        "posts_s": round(feeder.sent / (time.time() - begin)) if not failover_s else rate,
         "written_late_s": round(feeder.slowest_s, 2),
         "groups": len(groups),
         "groups_without_alert": len(groups - seen),
@@ -579,8 +591,8 @@ def _latencies(alerts: list[dict[str, Any]], planted: dict[str, int]) -> list[tu
     return told
 
 
-def _ms(instant: str) -> int:
-    return round(datetime.fromisoformat(instant).timestamp() * 1000)
+def _ms(moment: str) -> int:
+    return round(datetime.fromisoformat(moment).timestamp() * 1000)
 
 
 def _quantile(values: list[float], share: float) -> float:
@@ -597,15 +609,19 @@ def show(result: dict[str, Any]) -> None:
         _show_backlog(run)
     if result["live"]:
         print(f"\nlive, two workers; no alert can come before {GRACE_S} to {GRACE_S + TICK_S} s")
-        print(f"{'posts/s':>8s}{'busy':>7s}{'alerts':>8s}{'missing':>9s}{'p50':>8s}{'p99':>8s}{'max':>8s}")
+        print(f"{'':8s}{'of a core each':>19s}{'groups':>15s}{'latency in s':>26s}")
+        print(
+            f"{'posts/s':>8s}{'workers':>9s}{'producer':>10s}{'told':>7s}{'missing':>8s}"
+            f"{'p50':>10s}{'p99':>8s}{'max':>8s}"
+        )
         for run in result["live"]:
             print(
-                f"{run['rate']:8,.0f}{run['busy']:7.0%}{run['alerts']:8d}{run['groups_without_alert']:9d}"
-                f"{run['p50_s']:8.2f}{run['p99_s']:8.2f}{run['max_s']:8.2f}"
+                f"{run['rate']:8,.0f}{run['busy']:9.0%}{run['producer_busy']:10.0%}{run['alerts']:7d}"
+                f"{run['groups_without_alert']:8d}{run['p50_s']:10.2f}{run['p99_s']:8.2f}{run['max_s']:8.2f}"
             )
             if "failover_s" in run:
                 print(
-                    f"         one worker killed: the next alert of a newer post after {run['failover_s']} s; "
+                    f"{'':9s}one worker killed: the next alert of later posts after {run['failover_s']} s, "
                     f"the latest alert waited {run['failover_latency_max_s']} s"
                 )
     print(
@@ -641,11 +657,8 @@ def _show_backlog(run: dict[str, Any]) -> None:
     for name, each in stages.items():
         print(f"  {name:14s}{sum(each):10.2f}   " + "  ".join(f"{one:.2f}" for one in each))
     limit = run["text_partition"]
-    print(
-        f"the partition of the texts can take {limit['posts_s']:,} posts/s, {limit['ratio_to_embedded']:.2f} ",
-        end="",
-    )
-    print("times what one embedded process takes of everything")
+    print(f"the partition of the texts can take {limit['posts_s']:,} posts/s, ", end="")
+    print(f"{limit['ratio_to_embedded']:.2f} times what one embedded process takes of everything")
     if "worker_cpu_us_a_post" in run:
         print("inside one worker, cpu us a post:")
         for name, spent in sorted(run["worker_cpu_us_a_post"].items(), key=lambda item: -item[1]):

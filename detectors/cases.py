@@ -131,11 +131,11 @@ class Case:
             self.places[finding.finding_id] = len(self.places)
         else:
             self.accounts.subtract(before.finding.accounts)
-            accounts, subjects = self.former.setdefault(finding.finding_id, (set(), set()))
-            accounts.update(before.finding.accounts)
-            accounts.difference_update(finding.accounts)
-            subjects.update(before.finding.subjects)
-            subjects.difference_update(finding.subjects)
+            accounts, subjects = self.former.pop(finding.finding_id, (set(), set()))
+            accounts = accounts.union(before.finding.accounts).difference(finding.accounts)
+            subjects = subjects.union(before.finding.subjects).difference(finding.subjects)
+            if accounts or subjects:
+                self.former[finding.finding_id] = accounts, subjects
         self.accounts.update(finding.accounts)
         self.accounts += Counter()  # drops accounts that no finding names any more
         self.findings[finding.finding_id] = judged

@@ -121,6 +121,8 @@ class Sender:
         self.done = False
         self.canaries: list[int] = []
         """Wall times of the canaries sent."""
+        for lane in range(cluster.partitions):
+            self._cut(lane)  # as every producer does: from now on time waits for it
 
     def step(self) -> None:
         """Read some posts, and let some frames go."""

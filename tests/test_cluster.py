@@ -225,6 +225,18 @@ def test_after_the_end_of_an_input_another_one_goes_on(partitions):
     assert min(struck[kind] for kind in DEATHS) >= 1, struck
 
 
+@pytest.mark.parametrize("partitions", (1, 3))
+def test_time_waits_for_the_slowest_of_several_producers(partitions):
+    for seed in range(65, 68):
+        posts = small_stream(seed).posts
+        wanted, _ = undisturbed(posts)
+        cluster = Cluster(with_partitions(SMALL, partitions), seed, Chaos({"crash": 0.003}))
+        cluster.senders += [Sender(cluster, posts[n::2], name=f"half {n}") for n in (0, 1)]
+        cluster.run()
+        assert cluster.alerts() == wanted
+        assert sum(one.processed for one in cluster.counts()) == len(posts)
+
+
 # -- canaries --------------------------------------------------------------------------------------
 
 

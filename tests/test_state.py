@@ -33,9 +33,10 @@ from detectors.accounts.stage import Accounts, AccountSettings
 from detectors.alerts import render
 from detectors.background import ScoreBackground, WordFrequencies
 from detectors.batches import Signals
-from detectors.cases import CaseSettings
+from detectors.cases import CaseSettings, Judged
 from detectors.distinct import SlidingDistinct
 from detectors.events import Post
+from detectors.findings import Subject
 from detectors.groups import tag as tags
 from detectors.groups.co_sharing import CoReposts, CoRepostSettings
 from detectors.groups.comparables import Comparables
@@ -190,7 +191,10 @@ class Kept:
 def arrivals(seed: int) -> list[tuple[list[Post], int]]:
     """Posts in order of arrival, with repeated and edited ones, in small batches, with the watermark."""
     rng = random.Random(seed)
-    posts = long_stream(seed)[:400]
+    posts = [
+        msgspec.structs.replace(one, time_ms=START_MS + (one.time_ms - START_MS) // 40)
+        for one in long_stream(seed)[:400]
+    ]
     later = [msgspec.structs.replace(one, text=one.text + " (bis)") for one in rng.choices(posts, k=80)]
     order = shuffled(posts + later + rng.choices(posts, k=40), rng)
     steps, newest = [], 0
@@ -658,6 +662,33 @@ def test_numbers_of_texts_may_go_round():
         _, others, _ = table.meet(text, np.array([number]), 0.3, number - 10)
         # The first has nothing before it; the one before 2^32 has the stamp of an empty slot.
         assert others == ([] if number in (2**32 - 20, 2**32) else [(number - 1) % 16])
+
+
+def test_a_restored_case_knows_what_it_ever_had():
+    """Its index, its subjects and the order of its findings: they decide what joins it much later."""
+    judge = Judge(CaseSettings(), PairSettings(), TICK)
+    for step in inputs(0)["judge"]:
+        list(judge.take(*step))
+    for case in list(judge.cases._open.values()):
+        for finding, assessment in list(case.findings.values()):
+            less = msgspec.structs.replace(
+                finding, accounts=finding.accounts[1:], subjects=(*finding.subjects[:1], Subject("text", "z"))
+            )
+            for one in (less, msgspec.structs.replace(less, subjects=finding.subjects)):
+                list(judge.cases.take([Judged(one, assessment)], judge.last_tick))
+    again = Judge(CaseSettings(), PairSettings(), TICK)
+    again.restore(applied({}, judge.changes(everything=True)))
+    assert judge.cases._by_account == again.cases._by_account
+    assert judge.cases._by_subject == again.cases._by_subject
+    assert judge.cases._by_finding == again.cases._by_finding
+    assert list(judge.cases._open) == list(again.cases._open)
+    for case, other in zip(judge.cases._open.values(), again.cases._open.values(), strict=True):
+        assert vars(case) == vars(other)
+        assert list(case.findings) == list(other.findings)
+        assert list(case.pending) == list(other.pending)
+        assert case.indexed > set(case.accounts)
+        assert Subject("text", "z") in case.named
+    assert max(len(case.findings) for case in judge.cases._open.values()) > 2
 
 
 def test_a_sketch_goes_on_from_its_registers():
