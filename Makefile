@@ -4,13 +4,14 @@ SPEED ?= 240
 SEED ?= 1
 BIN = .venv/bin
 
-.PHONY: help setup run stack test lint bench evaluate docs clean
+.PHONY: help setup run stack test chaos lint bench evaluate docs clean
 
 help:
 	@echo "make run       play a simulated election night and print the alerts as they come"
 	@echo "make stack     the same night through Kafka, Redis and two workers, until Ctrl-C"
 	@echo "make test      install what the tests need and run them all"
 	@echo "make setup     make .venv and install Vigie into it"
+	@echo "make chaos     twenty runs on real servers that are killed and stopped (some 15 minutes)"
 	@echo "make lint      ruff and mypy"
 	@echo "make bench     posts a second against orjson alone and a naive version"
 	@echo "make evaluate  figures on real, labelled posts (needs the shared data)"
@@ -45,6 +46,9 @@ test: .venv/dev
 	sh deploy/test-tools.sh
 	$(BIN)/python -m pytest
 
+chaos: .venv/dev
+	$(BIN)/python benchmarks/reliability.py --seeds 1-20 --check
+
 lint: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -52,6 +56,7 @@ lint: .venv/dev
 
 bench: .venv/dev
 	$(BIN)/python benchmarks/throughput.py
+	$(BIN)/python benchmarks/kafka_stream.py
 
 evaluate: .venv/dev
 	$(BIN)/python benchmarks/real_input.py

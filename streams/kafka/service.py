@@ -69,6 +69,8 @@ def _log_to_stderr() -> None:
     logging.getLogger("faust").setLevel(logging.ERROR)
     # They tell of every connection; what goes wrong comes to us as an exception.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    # A broker that is away is one line a try, many a second; the worker itself says it once.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
 def examine(chosen: argparse.Namespace) -> int:

@@ -52,6 +52,7 @@ INPUTS = {
 BAD_USE, FAILED, DEAD, STUCK = 2, 70, 71, 75
 """Exit codes: settings or a checkpoint that do not fit, an error of ours, too many dead records, no progress
 although records wait."""
+_SILENT_MS = 5_000
 _SEND_MS = 120_000
 """How long the broker may be away before a worker gives up; the next one starts from the checkpoint."""
 _REWIND_MS = 65 * 60_000
@@ -134,6 +135,7 @@ class Worker:
         self.checkpoint_bytes = 0
         """Bytes of all checkpoints so far."""
         self.store_answers = True
+        self.broker_answers = True
         self.shedding_since_ms: int | None = None
         """Since when reposts are left out to catch up; None while none are."""
         self.rebalances = 0
@@ -293,6 +295,7 @@ class Worker:
             if not sum(self.lag().values()):
                 self.progress_ms = self.beat_ms
             self._end_shedding()
+            self._tell_of_broker()
             for running in self.tasks.values():
                 running.forget_published()
                 for inbox in running.task.inboxes():
@@ -301,6 +304,15 @@ class Worker:
                     self._say(running, running.task.heartbeat())
                 # Else it has told something since the last beat, which is as good a sign of life.
                 running.beat_ms = running.task.time_ms
+
+    def _tell_of_broker(self) -> None:
+        answers = self.unconfirmed_ms(self.beat_ms) < _SILENT_MS
+        if answers != self.broker_answers:
+            self.broker_answers = answers
+            if answers:
+                _log.warning("the broker answers again")
+            else:
+                _log.error("the broker has not answered for %d s; waiting for it", _SILENT_MS // 1000)
 
     def lag(self) -> dict[str, int]:
         """Records that wait to be taken in, by topic, as far as the broker has told."""
