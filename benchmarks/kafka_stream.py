@@ -83,8 +83,9 @@ _CLK = os.sysconf("SC_CLK_TCK")
 class Room:
     """A broker, a Redis, and what is run against them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, more: list[str]) -> None:
         self.folder = folder
+        self._more = more
         self.kafka = KafkaBroker(free_port(), folder / "kafka")
         self.redis = RedisServer(free_port(), folder / "redis")
 
@@ -104,6 +105,7 @@ class Room:
             f"kafka.prefix={prefix}",
             f"kafka.partitions={PARTITIONS}",
             f"redis.url={self.redis.url}",
+            *self._more,
         ]
 
     def settings(self, prefix: str) -> Settings:
@@ -455,6 +457,12 @@ class Feeder:
         self.stop = threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True)
 
+    def write_one(self) -> None:
+        """Write one post, for whoever waits for the first bytes."""
+        head, tail = next(self._bodies)
+        self._pipe.write(head + instant(time.time_ns() // 1_000_000).encode() + tail)
+        self._pipe.flush()
+
     def _run(self) -> None:
         begin = time.time()
         planted = 0
@@ -523,11 +531,14 @@ def live(room: Room, path: Path, rate: float, seconds: float, failover_s: float)
             stdout=subprocess.DEVNULL,
             stderr=(room.folder / f"{prefix}produce.log").open("wb"),
         )
-        while not _get(port, "metrics"):  # it has found where to begin, and reads from now on
+        feeder = Feeder(path, rate, produce.stdin)
+        feeder.write_one()
+        while not _get(port, "metrics"):  # it has seen what is in the pipe, and found where to begin
+            if produce.poll() is not None:
+                raise SystemExit((room.folder / f"{prefix}produce.log").read_text())
             time.sleep(_LOOK_S)
         used, produced = workers.cpu_s(), _cpu_s(produce.pid)
         begin = time.time()
-        feeder = Feeder(path, rate, produce.stdin)
         feeder.thread.start()
         # What counts has its alert, by the contract, before the stream ends or the worker dies.
         time.sleep(seconds + GRACE_S + TICK_S + 3)
@@ -554,7 +565,7 @@ def live(room: Room, path: Path, rate: float, seconds: float, failover_s: float)
     told = _latencies(alerts, feeder.groups)
     end_ms = (begin + seconds) * 1000
     values = sorted(ms / 1000 for newest, ms, _ in told if newest <= end_ms)
-    groups = {name.rpartition("-")[0] for name, due in feeder.groups.items() if due <= end_ms - TICK_S * 1000}
+    groups = {name.rpartition("-")[0] for name, due in feeder.groups.items() if due <= end_ms}
     seen = {group for _, _, group in told}
     result |= {
         "written_late_s": round(feeder.slowest_s, 2),
@@ -688,6 +699,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--traffic", type=Path, metavar="DIR", help="keep the simulated posts here for the next run"
     )
+    parser.add_argument("--set", action="append", default=[], metavar="S.N=V", help="a setting, to compare")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--child", nargs="+", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -704,7 +716,10 @@ def main() -> None:
     # A rate, seconds that count, seconds after the kill.
     lives = [(2000.0, 15.0, 35.0)] if chosen.quick else [(2000.0, 60.0, 45.0), (5800.0, 60.0, 0.0)]
     result: dict[str, Any] = {"machine": machine(), "quick": chosen.quick, "backlog": [], "live": []}
-    with tempfile.TemporaryDirectory(prefix="vigie-bench-") as scratch, Room(Path(scratch)) as room:
+    with (
+        tempfile.TemporaryDirectory(prefix="vigie-bench-") as scratch,
+        Room(Path(scratch), chosen.set) as room,
+    ):
         folder = chosen.traffic or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
         wanted = []

@@ -144,7 +144,8 @@ class Worker:
         self.repeats = 0
         """Alerts that were not sent again."""
         self.generation = -1
-        self._recent: deque[bool] = deque(maxlen=_RECENT)
+        # By topic: what stages tell each other, silence included, would hide that no post can be read.
+        self._recent: dict[str, deque[bool]] = {topic: deque(maxlen=_RECENT) for topic in INPUTS}
         self._store_tries = _STORE_TRIES
         self._shed_ms = 0
         self._shed_before = 0
@@ -243,7 +244,7 @@ class Worker:
         running.offsets[topic] = message.offset + 1
         self.records[topic] += 1
         self.progress_ms = clock_ms()
-        self._check_dead(dead)
+        self._check_dead(topic, dead)
         await self.outbox.room()
 
     async def _is_next(self, running: Running, topic: str, message: Any) -> bool:
@@ -279,13 +280,16 @@ class Worker:
             return True
         return False
 
-    def _check_dead(self, dead: bool) -> None:
+    def _check_dead(self, topic: str, dead: bool) -> None:
         """A record that cannot be read stops nothing; if most cannot, it is we who are wrong."""
-        self._recent.append(dead)
-        if dead and len(self._recent) >= _RECENT // 10:
-            ratio = sum(self._recent) / len(self._recent)
+        recent = self._recent[topic]
+        recent.append(dead)
+        if dead and len(recent) >= _RECENT // 10:
+            ratio = sum(recent) / len(recent)
             if ratio > self.settings.worker.dead_ratio:
-                _log.critical("%.0f%% of the newest %d records are dead", 100 * ratio, len(self._recent))
+                _log.critical(
+                    "%.0f%% of the newest %d records of %s are dead", 100 * ratio, len(recent), topic
+                )
                 leave(DEAD)
 
     async def _heartbeats(self) -> None:
