@@ -44,10 +44,10 @@ stack: setup
 
 test: .venv/dev
 	sh deploy/test-tools.sh
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 chaos: .venv/dev
-	$(BIN)/python benchmarks/reliability.py --seeds 1-20 --check
+	$(BIN)/python benchmarks/reliability.py --seeds 1-20 --jobs 2 --check
 
 lint: .venv/dev
 	$(BIN)/ruff check .

@@ -36,6 +36,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import pairwise
@@ -724,10 +725,13 @@ def summary(lines: list[dict[str, Any]]) -> str:
     return "\n".join(rows)
 
 
-def _several(seeds: Sequence[int], *, logged: bool) -> bool:
+def _several(seeds: Sequence[int], *, logged: bool, jobs: int) -> bool:
     well = True
-    for seed in seeds:
-        result = run(seed)
+    results: Iterator[dict[str, Any]]
+    pool = ProcessPoolExecutor(jobs) if jobs > 1 else None
+    # A process for each: servers end with the thread that started them.
+    results = pool.map(run, seeds) if pool else map(run, seeds)
+    for result in results:
         well = well and result["passed"]
         line = json.dumps(result, ensure_ascii=False)
         print(line, flush=True)
@@ -745,6 +749,7 @@ def main() -> int:
     what.add_argument("--seed", type=int, help="one run")
     what.add_argument("--seeds", help="runs from one seed to another, for example 1-20")
     what.add_argument("--summary", action="store_true", help="the table of the log")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at the same time")
     parser.add_argument("--check", action="store_true", help="exit 1 when a run fails; nothing is logged")
     options = parser.parse_args()
     if options.summary:
@@ -760,7 +765,7 @@ def main() -> int:
         seeds = range(int(begin), int(end or begin) + 1)
     else:
         seeds = [options.seed]
-    well = _several(seeds, logged=not options.check and options.seed is None)
+    well = _several(seeds, logged=not options.check and options.seed is None, jobs=options.jobs)
     return 1 if options.check and not well else 0
 
 
