@@ -36,6 +36,7 @@ ROOT = Path(__file__).resolve().parent.parent
 POM = ROOT / "deploy" / "kafka" / "pom.xml"
 COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 HOST = "127.0.0.1"
+_FORMAT = "kafka.tools.StorageTool"
 # A frame of posts may have 4 MiB, one post on the longest line that is read 8 MiB; the rest is headers.
 MAX_MESSAGE_BYTES = 10 * 1024 * 1024
 # Below the range from which systems give ports to clients: a client that looks for a stopped server could
@@ -249,7 +250,7 @@ class KafkaBroker(Server):
         if (self.data / "log" / "meta.properties").exists():
             return
         done = subprocess.run(
-            [*_java(64), "kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(self._properties)],
+            [*_java(64), _FORMAT, "format", "-t", _cluster_id(), "-c", str(self._properties)],
             capture_output=True,
             text=True,
             check=False,

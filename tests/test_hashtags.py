@@ -314,7 +314,10 @@ def test_a_tag_of_twenty_thousand_accounts_is_judged_with_its_estimate():
     assert len(last.accounts) <= 1024
     assert last.evidence["repeaters"] == pytest.approx((last.posts_total - seen) / seen, abs=0.05)
     low, high = sorted(
-        score for score in {member.score for batch in batches(posts[:3]) for member in (use.member for use in batch.tags)}
+        score
+        for score in {
+            member.score for batch in batches(posts[:3]) for member in (use.member for use in batch.tags)
+        }
     )
     assert last.evidence["bot_share"] == pytest.approx((2 * high + low) / 3000, abs=0.06)
 
