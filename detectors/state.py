@@ -204,6 +204,56 @@ class Noted(Generic[_Key]):
         return noted if self.on and not everything else dict.fromkeys(held)
 
 
+class Blocks:
+    """Which blocks of a growing sequence are to be told: those from the first change on.
+
+    Parameters
+    ----------
+    size : int
+        Places in a block; block n holds the places from n times that on.
+    begin, end : int
+        What the store has already.
+
+    Examples
+    --------
+    >>> blocks = Blocks(10)
+    >>> blocks.due(0, 25), blocks.due(0, 25), blocks.due(12, 31)
+    ((range(0, 0), range(0, 3)), (range(0, 0), range(0, 0)), (range(0, 1), range(2, 4)))
+    """
+
+    __slots__ = ("_changed", "_dropped", "_end", "size")
+
+    def __init__(self, size: int, begin: int = 0, end: int = 0) -> None:
+        self.size = size
+        self._changed = self._end = end
+        self._dropped = begin // size
+
+    def touch(self, place: int) -> None:
+        """Note that everything from a place on has changed."""
+        self._changed = min(self._changed, place)
+
+    def due(self, begin: int, end: int, everything: bool = False) -> tuple[range, range]:
+        """The blocks that are gone and those to be told, if the sequence has the places begin to end now.
+
+        A block that was told in full is not told again when its first places are past.
+        """
+        first = begin if everything else max(self._changed, begin)
+        due = range(first // self.size, (end - 1) // self.size + 1) if first < end else range(0)
+        live = begin // self.size if begin < end else -(-end // self.size)
+        gone = range(0) if everything else range(self._dropped, max(live, self._dropped))
+        self._dropped = min(live, end // self.size)
+        self._changed = self._end = end
+        return gone, due
+
+    def ends(self, block: int, begin: int) -> tuple[int, int]:
+        """The places that a block holds of what was told last."""
+        return max(block * self.size, begin), min((block + 1) * self.size, self._end)
+
+    def told(self) -> range:
+        """All blocks that the store may have."""
+        return range(self._dropped, -(-self._end // self.size))
+
+
 def segments(bucket: int, ends: Iterable[int]) -> dict[str, tuple[int, int]]:
     """Keys of the segments of one bucket (a tick, a minute), each with the places where it begins and ends.
 

@@ -88,7 +88,7 @@ def test_plain_packed_and_piped_posts_give_the_same_alerts(tmp_path, posts, monk
     wanted = replay(tmp_path, posts)
     assert {alert["data"]["severity"] for alert in wanted} & {"warning", "critical"}
     packed = tmp_path / "posts.gz"
-    packed.write_bytes(gzip.compress(PLAIN))
+    packed.write_bytes(gzip.compress(PLAIN, mtime=0))
     zst = tmp_path / "posts.zst"
     zst.write_bytes(zstandard.compress(PLAIN))
     assert replay(tmp_path, packed) == wanted
@@ -138,7 +138,7 @@ def test_the_guess_of_the_format_is_said_and_a_given_one_is_not(posts, capsys):
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize("content", [b"", b"\n\n", gzip.compress(b"")])
+@pytest.mark.parametrize("content", [b"", b"\n\n", gzip.compress(b"", mtime=0)])
 def test_an_empty_input_is_no_error_and_a_warning(tmp_path, capsys, content):
     path = tmp_path / "empty"
     path.write_bytes(content)
@@ -158,8 +158,8 @@ UNREADABLE = {
     "words": b"this is no archive\nof anything at all\n",
     "binary": bytes(random.Random(2).randbytes(5000)),
     "zeros": b"\0" * 5000,
-    "cut.gz": gzip.compress(PLAIN)[:-40],
-    "damaged.gz": gzip.compress(PLAIN)[:2000] + b"XXXXXXXX" * 20,
+    "cut.gz": gzip.compress(PLAIN, mtime=0)[:-40],
+    "damaged.gz": gzip.compress(PLAIN, mtime=0)[:2000] + b"XXXXXXXX" * 20,
     "cut.zst": zstandard.compress(PLAIN)[:-40],
     "archive.zip": b"PK\x03\x04" + b"\0" * 100,
     "wide.jsonl": PLAIN.decode().encode("utf-16"),

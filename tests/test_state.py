@@ -37,6 +37,7 @@ from detectors.cases import CaseSettings, Judged
 from detectors.distinct import SlidingDistinct
 from detectors.events import Post
 from detectors.findings import Subject
+from detectors.groups import cluster_records, text_cluster
 from detectors.groups import tag as tags
 from detectors.groups.co_sharing import CoReposts, CoRepostSettings
 from detectors.groups.comparables import Comparables
@@ -87,7 +88,7 @@ def blends(rng: random.Random) -> list[Post]:
     for number in range(5):
         begin = 10 + 33 * number
         one, other = sentence(rng, 90, 120), sentence(rng, 90, 120)
-        texts = [one] * 4 + [other] * 4 + [f"{one} {other}"] * 2
+        texts = [one, other] * 4 + [f"{one} {other}"] * 2
         for place, text in enumerate(texts):
             at = (begin + 2 * place) * MINUTE + place
             profile = (None, robot(), person())[place % 3]
@@ -370,9 +371,14 @@ KINDS = {
 }
 
 
-@pytest.fixture(params=[4, 128], ids=["large tags", "small tags"])
-def size_of_a_large_tag(request, monkeypatch):
+@pytest.fixture(params=[4, 128], ids=["in parts", "whole"])
+def size_of_a_large_one(request, monkeypatch):
+    """From where tags and clusters are saved in parts."""
     monkeypatch.setattr(tags, "_LARGE", request.param)
+    monkeypatch.setattr(cluster_records, "_LARGE", request.param)
+    if request.param < 128:
+        monkeypatch.setattr(text_cluster, "MEMBERS", 2)
+        monkeypatch.setattr(text_cluster, "PAIRS", 3)
 
 
 def copied(saved: Saved) -> Saved:
@@ -429,21 +435,24 @@ def check(kept: Kept, seed: int) -> None:
     assert restored(kept, stores[1], rng).changes(everything=True) == whole
 
 
-@pytest.mark.parametrize("name", [name for name in KINDS if "hashtags" not in name and name != "chain"])
+IN_PARTS = [name for name in KINDS if "hashtags" in name or "texts" in name]
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if name not in IN_PARTS and name != "chain"])
 @given(seed=seeds)
 @few
 def test_from_a_checkpoint_everything_goes_on_as_if_nothing_had_happened(name, seed):
     check(KINDS[name], seed)
 
 
-@pytest.mark.usefixtures("size_of_a_large_tag")
-@pytest.mark.parametrize("name", [name for name in KINDS if "hashtags" in name])
+@pytest.mark.usefixtures("size_of_a_large_one")
+@pytest.mark.parametrize("name", IN_PARTS)
 @pytest.mark.parametrize("seed", range(4))
-def test_hashtags_go_on_from_a_checkpoint_whatever_their_size(name, seed):
+def test_tags_and_clusters_go_on_from_a_checkpoint_whatever_their_size(name, seed):
     check(KINDS[name], 1000 + seed)
 
 
-@pytest.mark.usefixtures("size_of_a_large_tag")
+@pytest.mark.usefixtures("size_of_a_large_one")
 @pytest.mark.parametrize("seed", range(3))
 def test_the_whole_chain_gives_the_same_alerts_after_a_restart(seed):
     check(KINDS["chain"], seed)

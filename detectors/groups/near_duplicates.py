@@ -51,6 +51,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain
 
 import msgspec
@@ -58,7 +59,8 @@ import msgspec
 from detectors import background, sketches
 from detectors.batches import Signals, TextSignal
 from detectors.findings import Evidence, Finding, Member, Subject, stable_id
-from detectors.groups.text_cluster import ClusterRecord, TextCluster
+from detectors.groups.cluster_records import ClusterRecords
+from detectors.groups.text_cluster import TextCluster
 from detectors.groups.text_index import Text, TextIndex
 from detectors.pairs import Tie
 from detectors.state import (
@@ -156,7 +158,7 @@ class NearDuplicates:
         self._ends: dict[int, list[int]] = {}
         self._gone: dict[str, None] = {}
         self._changed: Noted[TextCluster] = Noted()
-        self._head, self._segments, self._clusters = Sheet(_Head), Table(_Seen), Table(ClusterRecord)
+        self._head, self._segments, self._clusters = Sheet(_Head), Table(_Seen), ClusterRecords()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -292,7 +294,7 @@ class NearDuplicates:
         """Make two clusters one; the older id stays."""
         older, newer = (one, other) if one.first[:3] <= other.first[:3] else (other, one)
         older.absorb(newer, self.settings.max_members)
-        for key in newer.keys:
+        for key in newer.sharers:
             self._entries[key] = older
         self._unsettled.pop(newer.cluster_id, None)
         self._changed.add(newer)
@@ -363,7 +365,7 @@ class NearDuplicates:
             evidence=evidence,
             declared=len(declared),
             targets=_most_named(aims),
-            text_keys=tuple(sorted(cluster.keys)[:_EVIDENCE_KEYS]),
+            text_keys=tuple(sorted(cluster.sharers)[:_EVIDENCE_KEYS]),
         )
 
     def _evidence(self, cluster: TextCluster, members: list[Member], aims: dict[str, set[str]]) -> Evidence:
@@ -423,6 +425,8 @@ class NearDuplicates:
                 del self._entries[key]
                 if isinstance(entry, TextCluster):
                     self._changed.add(entry)
+                    if entry.kept is not None:
+                        entry.kept.texts.add(key)
         if alive and self._seen_by_minute:
             self._seen_by_minute[0][1].extend(alive)
 
@@ -436,7 +440,9 @@ class NearDuplicates:
             if len(self._entries) <= self.settings.max_texts * 3 // 4:
                 break
             self._changed.add(cluster)
-            for key in cluster.keys:
+            if cluster.kept is not None:
+                cluster.kept.texts.update(cluster.sharers)
+            for key in cluster.sharers:
                 self.evicted += self._entries.pop(key, None) is not None
 
     # -- checkpoints -------------------------------------------------------------------------------
@@ -445,6 +451,9 @@ class NearDuplicates:
         """From now on, note what changes."""
         self._changed.track()
         self.words.track()
+        for cluster in self._all_clusters():
+            if cluster.large and cluster.kept is None:
+                cluster.keep()
 
     def changes(self, everything: bool = False) -> Changes:
         """The records that changed since the last call; see `detectors.state`."""
@@ -459,7 +468,7 @@ class NearDuplicates:
         return merged(
             self._head.told(head, everything),
             self._segments.told(self._changed_segments(everything)),
-            self._clusters.told(self._changed_clusters(everything)),
+            self._changed_clusters(everything),
             self._index.changes(everything),
             self.words.changes(everything),
         )
@@ -482,17 +491,27 @@ class NearDuplicates:
         entry = self._entries.get(key)
         return entry if isinstance(entry, Member) else None
 
-    def _changed_clusters(self, everything: bool) -> dict[str, ClusterRecord | None]:
+    def _all_clusters(self) -> dict[TextCluster, None]:
         held = (one for one in self._entries.values() if isinstance(one, TextCluster))
-        changed: dict[str, ClusterRecord | None] = {}
-        for cluster in self._changed.take(chain(held, self._unsettled.values()), everything):
-            dropped = [key for key in cluster.keys if self._entries.get(key) is not cluster]
+        return dict.fromkeys(chain(held, self._unsettled.values()))
+
+    def _is_dropped(self, cluster: TextCluster, key: int) -> bool:
+        """Whether a key of a cluster leads to it no more."""
+        return self._entries.get(key) is not cluster
+
+    def _changed_clusters(self, everything: bool) -> Changes:
+        tracked = self._changed.on
+        # All of them are looked for only where all are asked for: there are very many.
+        held = self._all_clusters() if everything or not tracked else ()
+        for cluster in self._changed.take(held, everything):
+            dropped = partial(self._is_dropped, cluster)
             unsettled = self._unsettled.get(cluster.cluster_id) is cluster
-            if unsettled or len(dropped) < len(cluster.keys):
-                changed[cluster.record_key] = cluster.record(dropped, cluster.turn if unsettled else 0)
-            else:
-                changed.setdefault(cluster.record_key, None)
-        return changed
+            if unsettled or not all(map(dropped, cluster.sharers)):
+                turn = cluster.turn if unsettled else 0
+                self._clusters.add(cluster, dropped, turn, everything=everything, tracked=tracked)
+            elif not everything:
+                self._clusters.forget(cluster)
+        return self._clusters.told()
 
     @refusing
     def restore(self, saved: Saved) -> None:
@@ -525,15 +544,12 @@ class NearDuplicates:
             self._ends.setdefault(minute, []).append(len(keys))
 
     def _restore_clusters(self, saved: Saved) -> None:
-        records = sorted(self._clusters.read(saved), key=lambda one: (one[1].turn, one[0]))
-        for _, record in records:
-            cluster = TextCluster.restored(record)
-            dropped = set(record.dropped)
-            for key in record.keys:
-                if key not in dropped:
-                    self._entries[key] = cluster
+        for cluster, keys in self._clusters.read(saved):
+            self._entries.update(dict.fromkeys(keys, cluster))
             if cluster.turn:
                 self._unsettled[cluster.cluster_id] = cluster
+            if cluster.large and self._changed.on:
+                cluster.keep()
 
 
 def _may_be_similar(one: str, other: str, minimum: float) -> bool:

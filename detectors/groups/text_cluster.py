@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_right
 from collections import Counter, deque
 from itertools import combinations
 
 from detectors.findings import Member, stable_id
 from detectors.pairs import Pair, Tie
 from detectors.sketches import jaccard, shingles
-from detectors.state import Record
+from detectors.state import Blocks, Noted
 
 _VARIANTS = 12
 _FEW = 8
+MEMBERS, PAIRS = 8, 32
+"""Posts and pairs in one record of a large cluster."""
 
 
-class ClusterRecord(Record, tag="clusters"):
-    """A cluster as a checkpoint keeps it; its accounts follow from its members."""
+class Kept:
+    """What the store has of a large cluster, and what has changed of it since."""
 
-    turn: int
-    """Its place among those that have not settled; 0 when it has."""
-    first: Member
-    keys: list[int]
-    dropped: list[int]
-    """Those of its keys that lead to it no more."""
-    text: str
-    folded: str
-    members: list[Member]
-    variants: dict[str, int]
-    sharers: dict[int, dict[str, int]]
-    pairs: list[Pair]
-    judged_accounts: int
-    judged_ms: int
-    judged_posts: int
-    bits: float
-    forgotten: int
+    __slots__ = ("members", "pairs", "texts")
+
+    def __init__(self, cluster: TextCluster) -> None:
+        self.members = Blocks(MEMBERS, cluster.begin, cluster.begin + len(cluster.members))
+        self.pairs = Blocks(PAIRS, 0, len(cluster.pairs))
+        self.texts: Noted[int] = Noted()
+        self.texts.track()
 
 
 class TextCluster:
@@ -52,6 +44,7 @@ class TextCluster:
 
     __slots__ = (
         "accounts",
+        "begin",
         "bits",
         "cluster_id",
         "first",
@@ -60,7 +53,8 @@ class TextCluster:
         "judged_accounts",
         "judged_ms",
         "judged_posts",
-        "keys",
+        "kept",
+        "large",
         "members",
         "pairs",
         "sharers",
@@ -72,7 +66,6 @@ class TextCluster:
     def __init__(self, first: Member, key: int, text: str, folded: str) -> None:
         self.first = first
         self.cluster_id = stable_id("t", first.account, first.post_id)
-        self.keys = [key]
         self.members: deque[Member] = deque([first])
         self.accounts: Counter[str] = Counter([first.account])
         self.text = text
@@ -80,11 +73,16 @@ class TextCluster:
         self.variants: Counter[str] = Counter([folded])
         """The first distinct folds, with how many posts have each."""
         self.sharers: dict[int, dict[str, int]] = {key: {first.account: first.time_ms}}
-        """Accounts of each exact fold, with when each last posted it."""
+        """Accounts of each exact fold, by its key, with when each last posted it."""
+        self.begin = 0
+        """Place of the first of the members among all that there were."""
         self.pairs: dict[Pair, None] = {}
         """Pairs of accounts already tied by this cluster, in order."""
         self.turn = 0
         """Its place among those that have not settled: number of the last change; 0 when it has settled."""
+        self.large = False
+        """Whether it is saved in several records."""
+        self.kept: Kept | None = None
         self.judged_accounts = 0
         self.judged_ms = 0
         self.judged_posts = 0
@@ -113,6 +111,7 @@ class TextCluster:
 
     def _forget_first(self) -> None:
         gone = self.members.popleft().account
+        self.begin += 1
         self.accounts[gone] -= 1
         if not self.accounts[gone]:
             del self.accounts[gone]
@@ -121,11 +120,17 @@ class TextCluster:
         """Take in another cluster, found to be of the same text."""
         if len(other.members) <= _FEW:  # the usual case: one text joins a cluster
             for member in other.members:
-                insort(self.members, member)
+                place = bisect_right(self.members, member)
+                self.members.insert(place, member)
+                if self.kept is not None:
+                    self.kept.members.touch(self.begin + place)
         else:
             self.members = deque(sorted((*self.members, *other.members)))
+            if self.kept is not None:
+                self.kept.members.touch(self.begin)
         self.accounts.update(other.accounts)
-        self.keys += other.keys
+        if self.kept is not None:
+            self.kept.texts.update(other.sharers)
         self.sharers |= other.sharers
         self.pairs |= other.pairs
         for folded, count in other.variants.items():
@@ -172,6 +177,8 @@ class TextCluster:
             return []
         near = {name: at for name, at in sharers.items() if member.time_ms - at <= window_ms}
         sharers[member.account] = member.time_ms
+        if self.kept is not None:
+            self.kept.texts.add(key)
         return self._new_ties({member.account: member.time_ms}, near)
 
     def tie_variants(self, key: int, other_key: int, window_ms: int, viral: int) -> list[Tie]:
@@ -200,39 +207,9 @@ class TextCluster:
     @property
     def record_key(self) -> str:
         """Key of its record: two posts of one id, in two ticks, may both begin a cluster."""
-        return f"{self.cluster_id}.{self.keys[0]:x}"
+        return f"{self.cluster_id}.{next(iter(self.sharers)):x}"
 
-    def record(self, dropped: list[int], turn: int) -> ClusterRecord:
-        """The cluster as a checkpoint keeps it."""
-        return ClusterRecord(
-            turn,
-            self.first,
-            self.keys,
-            dropped,
-            self.text,
-            self.folded,
-            list(self.members),
-            self.variants,
-            self.sharers,
-            list(self.pairs),
-            self.judged_accounts,
-            self.judged_ms,
-            self.judged_posts,
-            self.bits,
-            self.forgotten,
-        )
-
-    @classmethod
-    def restored(cls, record: ClusterRecord) -> TextCluster:
-        """The cluster of a record."""
-        cluster = cls(record.first, record.keys[0], record.text, record.folded)
-        cluster.turn, cluster.keys = record.turn, record.keys
-        cluster.members = deque(record.members)
-        cluster.accounts = Counter(member.account for member in record.members)
-        cluster.variants = Counter(record.variants)
-        cluster.sharers = record.sharers
-        cluster.pairs = dict.fromkeys(record.pairs)
-        cluster.judged_accounts, cluster.judged_ms = record.judged_accounts, record.judged_ms
-        cluster.judged_posts, cluster.bits = record.judged_posts, record.bits
-        cluster.forgotten = record.forgotten
-        return cluster
+    def keep(self) -> Kept:
+        """From now on note what changes of what the store has of this large cluster."""
+        self.kept = Kept(self)
+        return self.kept

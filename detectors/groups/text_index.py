@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from detectors import sketches
-from detectors.state import Changes, Record, Saved, Sheet, StateError, Table, merged, refusing
+from detectors.state import Blocks, Changes, Record, Saved, Sheet, StateError, Table, merged, refusing
 
 Text = tuple[str, str]
 """A text as posted, and its fold."""
@@ -55,10 +55,7 @@ class TextIndex:
         self._key = [0] * rows
         self._time = [0] * rows
         self._text: list[Text | None] = [None] * rows
-        self._told = 0
-        """Number of the first text that was not told yet."""
-        self._dropped = 0
-        """The first block that may have been told and not been taken back."""
+        self._blocks = Blocks(_BLOCK)
         self._table, self._head = Table(_Block), Sheet(_Head)
 
     def __len__(self) -> int:
@@ -160,20 +157,12 @@ class TextIndex:
 
     def changes(self, everything: bool = False) -> Changes:
         """The records that changed since the last call; see `detectors.state`."""
-        first = self.oldest if everything else max(self._told, self.oldest)
-        blocks: dict[str, _Block | None] = {}
-        live = self.oldest // _BLOCK if len(self) else -(-self.next // _BLOCK)
-        if not everything:
-            blocks |= {str(block): None for block in range(self._dropped, live)}
-        # A block that is told in full is not told again, though its first texts may be let go before others.
-        if first < self.next:
-            for block in range(first // _BLOCK, (self.next - 1) // _BLOCK + 1):
-                blocks[str(block)] = self._block(block)
-        self._told, self._dropped = self.next, min(live, self.next // _BLOCK)
+        gone, due = self._blocks.due(self.oldest, self.next, everything)
+        blocks: dict[str, _Block | None] = {str(number): None for number in gone}
+        blocks |= {str(number): self._block(*self._blocks.ends(number, self.oldest)) for number in due}
         return merged(self._head.told(_Head(self.oldest, self.next), everything), self._table.told(blocks))
 
-    def _block(self, block: int) -> _Block:
-        first, last = max(block * _BLOCK, self.oldest), min((block + 1) * _BLOCK, self.next)
+    def _block(self, first: int, last: int) -> _Block:
         rows = [
             (self._key[row], self._time[row], *text)
             for row in (number % self.rows for number in range(first, last))
@@ -195,7 +184,7 @@ class TextIndex:
             self._restore(block, head)
         if self.next != head.next:
             raise StateError("some of the texts held are missing")
-        self.oldest, self._told, self._dropped = head.oldest, head.next, head.oldest // _BLOCK
+        self.oldest, self._blocks = head.oldest, Blocks(_BLOCK, head.oldest, head.next)
         self._fill()
 
     def _restore(self, block: _Block, head: _Head) -> None:

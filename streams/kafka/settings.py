@@ -53,7 +53,7 @@ class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Posts in a frame at most."""
     frame_bytes: int = 262_144
     """Bytes in a frame at most, before packing; a single longer post travels alone."""
-    frame_ms: int = 50
+    frame_ms: int = 200
     """How long a post waits for others before its frame leaves."""
     session_timeout_s: int = 10
     """After how many seconds without a sign of life a worker's partitions go to another."""

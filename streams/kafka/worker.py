@@ -22,6 +22,7 @@ from functools import partial
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from detectors.alerts import instant
@@ -188,11 +189,17 @@ class Worker:
             request_timeout_ms=_SEND_MS,
             **security.for_aiokafka(kafka),
         )
-        await producer.start()
         self.outbox = Outbox(producer, lambda topic: kafka.prefix + topic)
-        timers = [
+        # First of all: the watchdog listens for it, and a broker may be slow to greet us.
+        timers = [asyncio.create_task(self._guarded(self._heartbeats()))]
+        try:
+            await producer.start()
+        except KafkaError:
+            _log.critical("the broker does not let the worker write", exc_info=True)
+            leave(FAILED)
+        timers += [
             asyncio.create_task(self._guarded(part))
-            for part in (self.outbox.run(), self._heartbeats(), self._checkpoints(), self.app.work())
+            for part in (self.outbox.run(), self._checkpoints(), self.app.work())
         ]
         await stop.wait()
         _log.info("stopping")
