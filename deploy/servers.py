@@ -44,6 +44,9 @@ MAX_MESSAGE_BYTES = 10 * 1024 * 1024
 PORTS = range(20000, 32000)
 
 
+_given: set[int] = set()
+
+
 class ServerError(Exception):
     """A server that is missing, or did not start; the message is one that a person can act on."""
 
@@ -423,10 +426,16 @@ def missing_for_redis() -> str:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
-    for port in random.sample(PORTS, 200):
+    """A port that nobody listens on, another one each time.
+
+    By the system's own randomness: tests seed Python's, and would all be given the same ports.
+    """
+    for port in random.SystemRandom().sample(PORTS, 200):
+        if port in _given:
+            continue
         with socket.socket() as trial, contextlib.suppress(OSError):
             trial.bind((HOST, port))
+            _given.add(port)
             return port
     raise ServerError(f"No port from {PORTS.start} to {PORTS.stop} is free.")
 

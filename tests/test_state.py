@@ -46,7 +46,7 @@ from detectors.groups.near_duplicates import NearDuplicates, NearDuplicateSettin
 from detectors.groups.text_index import TextIndex
 from detectors.judging import Found, Judge
 from detectors.pairs import Pairs, PairSettings, Repetition
-from detectors.state import HEAD, Saved, StateError, applied, merged, pack, unpack
+from detectors.state import HEAD, Blocks, Saved, StateError, applied, merged, pack, unpack
 from detectors.windows import TickBuffer, TimeSettings
 
 few = settings(max_examples=4, derandomize=True, deadline=None)
@@ -639,6 +639,31 @@ def test_unpacking_names_no_other_error():
 
 
 # -- parts ------------------------------------------------------------------------------------------
+
+
+@given(seed=seeds)
+@settings(max_examples=60, derandomize=True, deadline=None)
+def test_the_blocks_in_the_store_are_those_of_the_sequence(seed):
+    rng = random.Random(seed)
+    begin, items, store = 0, [], {}
+    blocks = Blocks(4)
+    for _ in range(40):
+        items += [rng.random() for _ in range(rng.choice((0, 1, 3, 9)))]
+        begin = min(len(items), begin + rng.choice((0, 0, 2, 14)))
+        if rng.random() < 0.2 and begin < len(items):
+            place = rng.randrange(begin, len(items))
+            items.insert(place, rng.random())
+            blocks.touch(place)
+        gone, due = blocks.due(begin, len(items))
+        for block in gone:
+            store.pop(block, None)
+        for block in due:
+            low, high = blocks.ends(block, begin)
+            store[block] = {place: items[place] for place in range(low, high)}
+        held = {place: item for block in store.values() for place, item in block.items() if place >= begin}
+        assert held == dict(enumerate(items[begin:], begin))
+        assert set(store) == {place // 4 for place in range(begin, len(items))}
+        assert set(store) <= set(blocks.told())
 
 
 def test_the_band_table_made_anew_meets_what_the_old_one_met():
