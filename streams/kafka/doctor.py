@@ -27,6 +27,7 @@ _SILENT_MS = 10_000
 """A producer says something every second: after ten it is gone."""
 _LAG = 1000
 _LOOK_BACK = 5
+_COORDINATOR_TRIES = 8
 
 
 class Finding(NamedTuple):
@@ -151,16 +152,11 @@ def _producer(settings: Settings, consumer: Any) -> Iterator[Finding]:
 
 def _workers(settings: Settings, consumer: Any) -> Iterator[Finding]:
     group = settings.kafka.prefix + settings.worker.app
-    asked = clients.admin(settings.kafka)
     try:
-        with clients.talking(settings.kafka):
-            described = asked.describe_groups([group])[group]
-            committed = asked.list_group_offsets([group])[group]
+        described, committed = _group(settings, group)
     except (InputError, KeyError) as problem:
-        yield Finding("workers", "bad", f"no worker ever ran in the group {group}: {problem}")
+        yield Finding("workers", "bad", f"the broker does not tell of the group {group}: {problem}")
         return
-    finally:
-        asked.close()
     members = described.get("members", [])
     state = described.get("group_state", described.get("state", "unknown"))
     if not members:
@@ -178,6 +174,24 @@ def _workers(settings: Settings, consumer: Any) -> Iterator[Finding]:
         lag = sum(ends[tp] - _offset(committed.get(tp)) for tp in tps)
         state_: Literal["good", "unsure"] = "good" if lag <= _LAG * partitions else "unsure"
         yield Finding(f"lag of {topic}", state_, f"{lag:,} records not covered by a checkpoint yet")
+
+
+def _group(settings: Settings, group: str) -> tuple[Any, Any]:
+    """What the broker knows of the consumer group, and its offsets."""
+    asked = clients.admin(settings.kafka)
+    try:
+        for left in reversed(range(_COORDINATOR_TRIES)):
+            try:
+                with clients.talking(settings.kafka):
+                    return asked.describe_groups([group])[group], asked.list_group_offsets([group])[group]
+            except InputError:
+                # A new broker makes its topic of offsets when it is first asked.
+                if not left:
+                    raise
+                time.sleep(1)
+        raise AssertionError
+    finally:
+        asked.close()
 
 
 def _offset(committed: Any) -> int:
