@@ -491,7 +491,7 @@ class Run:
 
     def _poison(self, fault: Fault) -> bool | None:
         records = [
-            (topic, self.rng.randrange(topics_partitions(self.settings, topic)), value, headers)
+            (topic, self.rng.randrange(topics.partitions_of(self.settings, topic)), value, headers)
             for topic, value, headers in poison(self.rng)
         ]
         sent = self._send(records)
@@ -646,11 +646,6 @@ class Run:
             "alert_records": getattr(self, "records", None),
             "seconds": round(time.monotonic() - self.began, 1),
         }
-
-
-def topics_partitions(settings: KafkaSettings, topic: str) -> int:
-    """How many partitions a topic has."""
-    return settings.partitions if topic in ("posts", "signals", "ties") else 1
 
 
 def _posts_in(record: Any, settings: KafkaSettings) -> int:

@@ -19,6 +19,7 @@ from detectors.events import Post, Rejection, from_mapping
 from detectors.severity import CRITICAL, NOTICE, WARNING
 from streams import explain as explaining
 from streams import metrics, ranking, settings
+from streams.clock import clock_ms
 from streams.embedded import Alert, Pipeline
 from streams.outputs.alert_file import AlertFile
 from streams.outputs.terminal import Terminal, printable
@@ -123,10 +124,6 @@ def _progress(label: str, unit: str) -> Iterator[Callable[[int], None]]:
     yield tell
 
 
-def _clock_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 def _tell_reading(tally: Tally, *, keeps: bool) -> None:
     if tally.rejected:
         reasons = ", ".join(f"{count} {reason}" for reason, count in tally.reasons.most_common())
@@ -161,7 +158,7 @@ def replay(chosen: argparse.Namespace) -> int:
     terminal = None if chosen.json else Terminal(out, chosen.show, chosen.language)
     try:
         for alert in _play(
-            chosen, pipeline, run, posts_of(_open(chosen), tally, rejects, _clock_ms), live=live
+            chosen, pipeline, run, posts_of(_open(chosen), tally, rejects, clock_ms), live=live
         ):
             if alert_file:
                 alert_file.write(alert)

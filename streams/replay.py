@@ -11,6 +11,7 @@ from typing import Any
 
 from detectors.alerts import instant
 from detectors.events import Post
+from streams.clock import clock_ms
 from streams.embedded import Alert, Pipeline
 from streams.pacing import LIVE_MS, Pace, with_silence
 
@@ -70,7 +71,7 @@ def play(
             if on_progress is not None:
                 on_progress(seen)
         if live and not posts:
-            now_ms = time.time_ns() // 1_000_000
+            now_ms = clock_ms()
             # A recording piped in has no present: only a stream that is near the clock is moved by it.
             if now_ms - pipeline.gate.watermark_ms < LIVE_MS:
                 yield from _stamped(pipeline.advance(now_ms - pipeline.gate.grace_ms), run)
@@ -79,7 +80,7 @@ def play(
 
 def _stamped(alerts: Iterator[Alert], run: Run) -> Iterator[Alert]:
     for alert in alerts:
-        alert["data"]["published_at"] = instant(time.time_ns() // 1_000_000)
+        alert["data"]["published_at"] = instant(clock_ms())
         run.note(alert)
         yield alert
 

@@ -104,10 +104,7 @@ class Checkpoints:
             # to wait for many seconds in between.
             "retry": Retry(NoBackoff(), 1),
         }
-        if settings.password:
-            options["password"] = settings.password
-        if settings.ca_file:
-            options["ssl_ca_certs"] = settings.ca_file
+        options |= settings.options()
         self._redis: Redis = Redis.from_url(settings.url, **options)
         pool = self._redis.connection_pool
         pool.connection_class = type("Connection", (_Packing, pool.connection_class), {})

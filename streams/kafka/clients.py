@@ -54,7 +54,7 @@ def producer(kafka: KafkaSettings, **more: Any) -> Any:
     settled = {
         "acks": "all",
         "enable_idempotence": True,
-        "compression_type": None if kafka.compression == "none" else kafka.compression,
+        "compression_type": kafka.compression_type,
         "delivery_timeout_ms": DELIVERY_MS,
         "max_block_ms": DELIVERY_MS,
         "batch_size": _BATCH_BYTES,

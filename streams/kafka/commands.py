@@ -19,6 +19,7 @@ from rich.table import Table
 from detectors.events import Post, Rejection, from_mapping
 from streams import commands as common
 from streams import metrics, settings
+from streams.clock import clock_ms
 from streams.kafka import resume, topics
 from streams.kafka.alerts import Start, Tail
 from streams.kafka.producer import Producer, Undelivered, produce, summary
@@ -122,7 +123,7 @@ def _read(
     chosen: argparse.Namespace, readers: list[Reader], tally: Tally, order: str
 ) -> tuple[Iterator[list[Post]], common._Rejects]:
     rejects = common._Rejects(chosen.rejects)
-    batches = posts_of(readers, tally, rejects, common._clock_ms)
+    batches = posts_of(readers, tally, rejects, clock_ms)
     if order == "time":
         batches = in_order(batches)
     return (_paced(batches, chosen.speed) if chosen.speed else batches), rejects

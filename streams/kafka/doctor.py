@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 from redis import Redis
@@ -16,6 +16,7 @@ from redis.exceptions import (
 )
 
 from detectors.alerts import instant
+from streams.clock import clock_ms
 from streams.embedded import Settings
 from streams.kafka import clients, frames, topics
 from streams.kafka.clients import TopicPartition
@@ -47,9 +48,10 @@ def examine(settings: Settings) -> list[Finding]:
         return [Finding("broker", "bad", str(problem)), *findings]
     try:
         findings = [Finding("broker", "good", f"answers at {settings.kafka.bootstrap}"), *findings]
-        wrong = [_guarded("topics", lambda: topics.check(settings.kafka))]
-        if wrong[0] is not None:
-            return [*findings, wrong[0]]
+        try:
+            topics.check(settings.kafka)
+        except InputError as problem:
+            return [*findings, Finding("topics", "bad", str(problem))]
         findings.append(Finding("topics", "good", f"{len(topics.TOPICS)}, with the partitions that are set"))
         findings += _producer(settings, consumer)
         findings += _workers(settings, consumer)
@@ -59,24 +61,10 @@ def examine(settings: Settings) -> list[Finding]:
     return findings
 
 
-def _guarded(what: str, check: Callable[[], object]) -> Finding | None:
-    try:
-        check()
-    except InputError as problem:
-        return Finding(what, "bad", str(problem))
-    return None
-
-
 def _store(settings: Settings) -> Iterator[Finding]:
     shown = without_password(settings.redis.url)
-    options: dict[str, Any] = {
-        "socket_timeout": settings.redis.timeout_s,
-        "socket_connect_timeout": settings.redis.timeout_s,
-    }
-    if settings.redis.password:
-        options["password"] = settings.redis.password
-    if settings.redis.ca_file:
-        options["ssl_ca_certs"] = settings.redis.ca_file
+    options = settings.redis.options()
+    options["socket_timeout"] = options["socket_connect_timeout"] = settings.redis.timeout_s
     try:
         with Redis.from_url(settings.redis.url, **options) as redis:
             redis.ping()
@@ -134,7 +122,7 @@ def _producer(settings: Settings, consumer: Any) -> Iterator[Finding]:
     if not known:
         yield Finding("producer", "unsure", "no post was ever sent: start one with `vigie produce`")
         return
-    age_s = (time.time() * 1000 - max(record.timestamp for record in known)) / 1000
+    age_s = (clock_ms() - max(record.timestamp for record in known)) / 1000
     frame = frames.decode_headers(known[-1].headers)
     if frame is not None and frame.final:
         yield Finding(
@@ -168,7 +156,7 @@ def _workers(settings: Settings, consumer: Any) -> Iterator[Finding]:
     else:
         yield Finding("workers", "good", f"{len(members)} in the group {group}")
     for topic in INPUTS:
-        partitions = 1 if topic in ("findings", "background") else settings.kafka.partitions
+        partitions = topics.partitions_of(settings.kafka, topic)
         tps = [TopicPartition(clients.topic(settings.kafka, topic), p) for p in range(partitions)]
         ends = consumer.end_offsets(tps)
         lag = sum(ends[tp] - _offset(committed.get(tp)) for tp in tps)
@@ -203,7 +191,7 @@ def _event_time(settings: Settings, consumer: Any) -> Iterator[Finding]:
     if newest is None:
         yield Finding("findings", "unsure", "nothing has come through yet")
         return
-    age_s = time.time() - newest.timestamp / 1000
+    age_s = (clock_ms() - newest.timestamp) / 1000
     until = dict(newest.headers).get("until", b"0")
     told = f"up to {instant(int(until))}" if until.isdigit() and int(until) else "from the beginning"
     state: Literal["good", "bad"] = "good" if age_s * 1000 < _SILENT_MS else "bad"

@@ -16,7 +16,7 @@ from faust.transport.drivers.aiokafka import Transport as AiokafkaTransport
 from faust.types import TP
 
 from detectors.events import Rejection, from_mapping
-from streams.kafka import security
+from streams.kafka import clients, security
 from streams.kafka.settings import KafkaSettings
 
 Positions = Callable[[Iterable[TP], int], Awaitable[dict[TP, int]]]
@@ -95,7 +95,7 @@ class App(faust.App):
     def read(self, topic: str, agent: Callable[[Any], Awaitable[None]]) -> None:
         """Let an agent read a topic, as bytes."""
         channel = self.topic(
-            self.kafka.prefix + topic,
+            clients.topic(self.kafka, topic),
             key_type=bytes,
             value_type=bytes,
             key_serializer="raw",
@@ -160,7 +160,7 @@ class App(faust.App):
 
     async def alert_ids(self, first_offset: int) -> dict[bytes, int | None]:
         """Ids of the alerts that stand in the topic from an offset on, each with its event time."""
-        tp = TopicPartition(self.kafka.prefix + "alerts", 0)
+        tp = TopicPartition(clients.topic(self.kafka, "alerts"), 0)
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.kafka.bootstrap,
             enable_auto_commit=False,

@@ -21,10 +21,11 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from detectors.alerts import instant
+from streams.clock import clock_ms
 from streams.kafka.settings import WorkerSettings
-from streams.kafka.stages import AccountsTask, CasesTask, SubjectsTask
-from streams.kafka.worker import INPUTS, STUCK, Running, Worker, clock_ms, leave
-from streams.metrics import WORKER_METRICS, family
+from streams.kafka.stages import AccountsTask, CasesTask
+from streams.kafka.worker import STUCK, Running, Worker, leave
+from streams.metrics import SEVERITIES, WORKER_METRICS, family
 from streams.sources.opening import InputError
 
 OUTCOMES = ("processed", "duplicate", "late", "dead", "shed", "events")
@@ -55,9 +56,8 @@ def status(worker: Worker) -> dict[str, Any]:
     """What `/readyz` says."""
     now_ms = clock_ms()
     tasks = _running(worker)
-    alive = now_ms - worker.beat_ms < _BEAT_S * 1000
     return {
-        "ready": alive and worker.generation >= 0 and worker.restoring_since_ms is None,
+        "ready": _alive(worker) and worker.generation >= 0 and worker.restoring_since_ms is None,
         "restoring": worker.restoring_since_ms is not None,
         "generation": worker.generation,
         "tasks": {one.name: one.task.time_ms for one in tasks},
@@ -107,7 +107,7 @@ def serve(worker: Worker, settings: WorkerSettings) -> ThreadingHTTPServer:
             if path == "/metrics":
                 self._answer(200, generate_latest(registry), CONTENT_TYPE_LATEST)
             elif path == "/livez":
-                alive = clock_ms() - worker.beat_ms < _BEAT_S * 1000
+                alive = _alive(worker)
                 self._answer(200 if alive else 503, b"alive\n" if alive else b"the event loop hangs\n")
             elif path == "/readyz":
                 said = status(worker)
@@ -137,6 +137,10 @@ def serve(worker: Worker, settings: WorkerSettings) -> ThreadingHTTPServer:
     return server
 
 
+def _alive(worker: Worker) -> bool:
+    return clock_ms() - worker.beat_ms < _BEAT_S * 1000
+
+
 def _running(worker: Worker) -> list[Running]:
     return list(worker.tasks.values())
 
@@ -157,10 +161,6 @@ def _accounts(worker: Worker) -> list[AccountsTask]:
     return [one.task for one in _running(worker) if isinstance(one.task, AccountsTask)]
 
 
-def _subjects(worker: Worker) -> list[SubjectsTask]:
-    return [one.task for one in _running(worker) if isinstance(one.task, SubjectsTask)]
-
-
 def _cases(worker: Worker) -> list[CasesTask]:
     return [one.task for one in _running(worker) if isinstance(one.task, CasesTask)]
 
@@ -177,10 +177,6 @@ def _event_time(worker: Worker) -> dict[str, float]:
     return times
 
 
-def _sent(worker: Worker, what: str) -> dict[str, float]:
-    return dict(getattr(worker.outbox, what)) if hasattr(worker, "outbox") else {}  # not before it is started
-
-
 def _inbox_sum(worker: Worker, name: str) -> float:
     return float(sum(getattr(inbox, name) for one in _running(worker) for inbox in one.task.inboxes()))
 
@@ -194,9 +190,7 @@ def _stores(worker: Worker, read: Callable[[Any], float]) -> dict[str, float]:
 
 
 def _alerts(worker: Worker) -> dict[str, float]:
-    return {
-        name: sum(task.alerts[name] for task in _cases(worker)) for name in ("notice", "warning", "critical")
-    }
+    return {name: sum(task.alerts[name] for task in _cases(worker)) for name in SEVERITIES}
 
 
 _VALUES: dict[str, Callable[[Worker], dict[str, float]]] = {
@@ -204,9 +198,9 @@ _VALUES: dict[str, Callable[[Worker], dict[str, float]]] = {
     "vigie_worker_posts_total": _outcomes,
     "vigie_worker_posts_moved_total": lambda w: {"": sum(task.counts.moved for task in _accounts(w))},
     "vigie_worker_records_total": lambda w: dict(w.records),
-    "vigie_worker_sent_records_total": lambda w: _sent(w, "records"),
-    "vigie_worker_sent_bytes_total": lambda w: _sent(w, "bytes"),
-    "vigie_worker_lag_records": lambda w: {name: w.lag().get(name, 0) for name in INPUTS},
+    "vigie_worker_sent_records_total": lambda w: dict(w.outbox.records),
+    "vigie_worker_sent_bytes_total": lambda w: dict(w.outbox.bytes),
+    "vigie_worker_lag_records": lambda w: dict(w.lag()),
     "vigie_worker_event_time_seconds": _event_time,
     "vigie_worker_held_ticks": lambda w: {"": _inbox_sum(w, "held")},
     "vigie_worker_repeated_total": lambda w: {"": _inbox_sum(w, "repeated")},

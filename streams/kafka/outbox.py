@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
+from streams.clock import clock_ms
 from streams.kafka.stretches import Output
 
 _MOST_BYTES = 64 * 1024 * 1024
@@ -24,14 +24,11 @@ class Outbox:
 
     Parameters
     ----------
-    producer : AIOKafkaProducer
-        Idempotent, so that a topic has what was sent in the same order and without holes.
     name : callable
         From a topic's name to its name on the broker.
     """
 
-    def __init__(self, producer: AIOKafkaProducer, name: Callable[[str], str]) -> None:
-        self._producer = producer
+    def __init__(self, name: Callable[[str], str]) -> None:
         self._name = name
         self._waiting: deque[Output] = deque()
         self._sent: deque[tuple[str, asyncio.Future[Any]]] = deque()
@@ -60,7 +57,7 @@ class Outbox:
         if self._waiting:
             self._something.set()
             if self.unconfirmed_since_ms is None:
-                self.unconfirmed_since_ms = time.time_ns() // 1_000_000
+                self.unconfirmed_since_ms = clock_ms()
         return self._put
 
     async def room(self) -> None:
@@ -74,8 +71,13 @@ class Outbox:
         async with self._progress:
             await self._progress.wait_for(lambda: self._safe >= count)
 
-    async def run(self) -> None:
+    async def run(self, producer: AIOKafkaProducer) -> None:
         """Send, until cancelled.
+
+        Parameters
+        ----------
+        producer : AIOKafkaProducer
+            Started, and idempotent, so that a topic has what was sent in the same order and without holes.
 
         Raises
         ------
@@ -87,7 +89,7 @@ class Outbox:
         try:
             while True:
                 while self._waiting:
-                    await self._send(self._waiting.popleft())
+                    await self._send(producer, self._waiting.popleft())
                     if confirming.done():
                         confirming.result()
                 self._something.clear()
@@ -99,8 +101,8 @@ class Outbox:
         finally:
             confirming.cancel()
 
-    async def _send(self, output: Output) -> None:
-        sent = await self._producer.send(
+    async def _send(self, producer: AIOKafkaProducer, output: Output) -> None:
+        sent = await producer.send(
             self._name(output.topic),
             value=output.value,
             key=output.key,
@@ -123,6 +125,6 @@ class Outbox:
                 self.next_offset[topic] = sent.result().offset + 1
                 self._safe += 1
             owes = self._sent or self._waiting
-            self.unconfirmed_since_ms = time.time_ns() // 1_000_000 if owes else None
+            self.unconfirmed_since_ms = clock_ms() if owes else None
             async with self._progress:
                 self._progress.notify_all()

@@ -23,6 +23,7 @@ import msgspec
 from detectors.alerts import instant
 from detectors.events import CANARY, Post, from_mapping
 from detectors.windows import Gate, TimeSettings
+from streams.clock import clock_ms
 from streams.kafka import clients
 from streams.kafka.frames import Frame, Headers, encode, partition_of
 from streams.kafka.settings import KafkaSettings
@@ -239,18 +240,18 @@ class Producer:
     def _let_time_pass(self) -> None:
         """A live stream is silent: its watermark follows the clock. A recording piped in has no present."""
         if self._follows_the_clock():
-            self.gate.advance(_clock_ms() - self.gate.grace_ms)
+            self.gate.advance(clock_ms() - self.gate.grace_ms)
             self._settle()
 
     def _follows_the_clock(self) -> bool:
-        return self._live and _clock_ms() - self.gate.watermark_ms < LIVE_MS
+        return self._live and clock_ms() - self.gate.watermark_ms < LIVE_MS
 
     def _send_canary(self) -> None:
         at_ms = max(self._newest_ms, self.gate.watermark_ms)
         if not at_ms:
             return  # nothing came yet: no event time to date it with
         self._newest_ms = at_ms
-        now_ms = _clock_ms()
+        now_ms = clock_ms()
         for number in range(1, _CANARY_AUTHORS + 1):
             line = line_of(_canary(now_ms, at_ms, number))
             self._put(self._lanes[partition_of(f"{CANARY}-{number}", len(self._lanes))], line)
@@ -378,10 +379,6 @@ def _told(earlier: Mapping[int, Frame]) -> Frame:
         late=most("late"),
         rejected=most("rejected"),
     )
-
-
-def _clock_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _canary(now_ms: int, at_ms: int, number: int) -> Post:

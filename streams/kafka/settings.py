@@ -58,6 +58,11 @@ class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     session_timeout_s: int = 10
     """After how many seconds without a sign of life a worker's partitions go to another."""
 
+    @property
+    def compression_type(self) -> str | None:
+        """The same as `compression`, as the clients call it."""
+        return None if self.compression == "none" else self.compression
+
 
 class RedisSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of the store of checkpoints."""
@@ -70,6 +75,15 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Certificates to trust (PEM), with ``rediss://``; those of the system without it."""
     timeout_s: float = 2.0
     """How long one request may take before Redis counts as gone."""
+
+    def options(self) -> dict[str, Any]:
+        """Password and trust, as the clients of Redis take them."""
+        options: dict[str, Any] = {}
+        if self.password:
+            options["password"] = self.password
+        if self.ca_file:
+            options["ssl_ca_certs"] = self.ca_file
+        return options
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

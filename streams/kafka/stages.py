@@ -240,10 +240,8 @@ class AccountsTask:
             self._untold_shed += len(posts) - len(kept)
             posts = kept
         buffer.add(posts)
-        counts.late, counts.duplicate = (
-            counts.late + buffer.late,
-            counts.duplicate + buffer.duplicates,
-        )
+        counts.late += buffer.late
+        counts.duplicate += buffer.duplicates
         buffer.late = buffer.duplicates = 0
 
     def _other(self, record: Record, refused: Rejection) -> Iterator[Output]:
@@ -555,7 +553,6 @@ class PairsTask:
 
 # -- cases -----------------------------------------------------------------------------------------
 
-_AnyPayload = Found | list[Tie] | Scored | None
 _HOUR_MINUTES = 60
 
 
@@ -628,7 +625,7 @@ class CasesTask:
             self.found.whole = self.repeated.whole = True
         if record.topic == "background":
             yield from _told(record, self.scored, _scored_ticks)
-        elif _source(record).startswith("pairs."):
+        elif (dict(record.headers).get("source") or b"").startswith(b"pairs."):
             yield from _told(record, self.repeated, _tie_ticks)
         else:
             yield from _told(record, self.found, _found_ticks)
@@ -720,13 +717,6 @@ class _CasesHead(msgspec.Struct, array_like=True):
     canary_ms: int
     canary_delay_ms: int
     minutes: dict[int, tuple[int, int]] = {}
-
-
-def _source(record: Record) -> str:
-    try:
-        return decode_headers(record.headers).source
-    except Rejection:
-        return ""
 
 
 def _sent_ms(post_id: str) -> int:

@@ -49,10 +49,16 @@ def wanted(kafka: KafkaSettings) -> list[Topic]:
     >>> [(one.name, one.partitions) for one in wanted(KafkaSettings())][:4]
     [('posts', 4), ('signals', 4), ('ties', 4), ('background', 1)]
     """
-    return [
-        Topic(name, kafka.partitions if name in _ALL_PARTITIONS else 1, _rules(name, kafka))
-        for name in TOPICS
-    ]
+    return [Topic(name, partitions_of(kafka, name), _rules(name, kafka)) for name in TOPICS]
+
+
+def partitions_of(kafka: KafkaSettings, name: str) -> int:
+    """How many partitions a topic must have, by its name without the prefix.
+
+    >>> partitions_of(KafkaSettings(), "posts"), partitions_of(KafkaSettings(), "alerts")
+    (4, 1)
+    """
+    return kafka.partitions if name in _ALL_PARTITIONS else 1
 
 
 def _rules(name: str, kafka: KafkaSettings) -> dict[str, str]:

@@ -15,7 +15,6 @@ import contextlib
 import logging
 import os
 import signal
-import time
 from collections import deque
 from collections.abc import Iterable
 from functools import partial
@@ -27,8 +26,9 @@ from faust.types import TP
 
 from detectors.alerts import instant
 from detectors.state import STATE_FORMAT, StateError
+from streams.clock import clock_ms
 from streams.embedded import Settings
-from streams.kafka import security
+from streams.kafka import clients, security, topics
 from streams.kafka.checkpoints import (
     Checkpoints,
     Head,
@@ -65,11 +65,6 @@ _KNOWN_MS = 60_000
 _SHED_QUIET_MS = 30_000
 _RECENT = 1000
 _log = logging.getLogger("vigie.worker")
-
-
-def clock_ms() -> int:
-    """The wall clock."""
-    return time.time_ns() // 1_000_000
 
 
 def leave(code: int) -> None:
@@ -155,7 +150,7 @@ class Worker:
         group = settings.kafka.prefix + settings.worker.app
         self.checkpoints = Checkpoints(settings.redis, f"vigie:{group}:{cluster}")
         self.app = App(group, settings.kafka, self.positions, self.committable)
-        self.outbox: Outbox
+        self.outbox = Outbox(lambda topic: clients.topic(settings.kafka, topic))
         for topic in INPUTS:
             self.app.read(topic, self._agent(topic))
 
@@ -182,14 +177,13 @@ class Worker:
             bootstrap_servers=kafka.bootstrap,
             enable_idempotence=True,
             acks="all",
-            compression_type=None if kafka.compression == "none" else kafka.compression,
+            compression_type=kafka.compression_type,
             linger_ms=5,
             max_batch_size=1 << 20,
             max_request_size=10 << 20,
             request_timeout_ms=_SEND_MS,
             **security.for_aiokafka(kafka),
         )
-        self.outbox = Outbox(producer, lambda topic: kafka.prefix + topic)
         # First of all: the watchdog listens for it, and a broker may be slow to greet us.
         timers = [asyncio.create_task(self._guarded(self._heartbeats()))]
         try:
@@ -199,7 +193,7 @@ class Worker:
             leave(FAILED)
         timers += [
             asyncio.create_task(self._guarded(part))
-            for part in (self.outbox.run(), self._checkpoints(), self.app.work())
+            for part in (self.outbox.run(producer), self._checkpoints(), self.app.work())
         ]
         await stop.wait()
         _log.info("stopping")
@@ -215,8 +209,8 @@ class Worker:
 
     async def forget(self) -> None:
         """Delete the checkpoints of all tasks: they begin anew, where the topics begin or the group was."""
-        for stage in dict.fromkeys(INPUTS.values()):
-            for partition in range(1 if stage == "cases" else self.settings.kafka.partitions):
+        for topic, stage in INPUTS.items():
+            for partition in range(topics.partitions_of(self.settings.kafka, topic)):
                 await self.checkpoints.forget(f"{stage}.{partition}")
 
     async def _guarded(self, part: Any) -> None:
@@ -325,19 +319,19 @@ class Worker:
             else:
                 _log.error("the broker has not answered for %d s; waiting for it", _SILENT_MS // 1000)
 
+    def _tp(self, topic: str, partition: int) -> TP:
+        return TP(clients.topic(self.settings.kafka, topic), partition)
+
     def lag(self) -> dict[str, int]:
         """Records that wait to be taken in, by topic, as far as the broker has told."""
         waiting = dict.fromkeys(INPUTS, 0)
-        prefix = self.settings.kafka.prefix
         for (_, partition), running in list(self.tasks.items()):
             for topic, offset in list(running.offsets.items()):
-                waiting[topic] += max(0, self.app.highwater(TP(prefix + topic, partition)) - offset)
+                waiting[topic] += max(0, self.app.highwater(self._tp(topic, partition)) - offset)
         return waiting
 
     def unconfirmed_ms(self, now_ms: int) -> int:
         """How long the oldest record that the broker has not taken has waited."""
-        if not hasattr(self, "outbox"):
-            return 0  # it waits for the broker still
         since = self.outbox.unconfirmed_since_ms
         return 0 if since is None else now_ms - since
 
@@ -388,7 +382,7 @@ class Worker:
             saved = None
         if saved is None:
             offsets = {
-                topic: await self._first_offset(name, TP(self.settings.kafka.prefix + topic, partition))
+                topic: await self._first_offset(name, self._tp(topic, partition))
                 for topic, reader in INPUTS.items()
                 if reader == stage
             }
@@ -416,14 +410,13 @@ class Worker:
             running.published = await self.app.alert_ids(running.alerts_from)
             running.forget_published()
         elif stage == "accounts" and saved is None:
-            tp = TP(self.settings.kafka.prefix + "posts", partition)
-            running.filling_until = await self.app.committed(tp) or 0
+            running.filling_until = await self.app.committed(self._tp("posts", partition)) or 0
         task.track()
         return running
 
     async def _is_of_these_topics(self, name: str, partition: int, head: Head) -> bool:
         for topic, offset in head.offsets.items():
-            end = await self.app.end(TP(self.settings.kafka.prefix + topic, partition))
+            end = await self.app.end(self._tp(topic, partition))
             if offset > end:
                 _log.error(
                     "%s: the checkpoint is of offset %d of %s, which has only %d: the topic was made anew, "
@@ -519,9 +512,8 @@ class Worker:
 
     def committable(self) -> dict[TP, int]:
         """The offsets that checkpoints cover."""
-        prefix = self.settings.kafka.prefix
         return {
-            TP(prefix + topic, partition): offset
+            self._tp(topic, partition): offset
             for (_, partition), running in self.tasks.items()
             for topic, offset in running.covered.items()
         }
