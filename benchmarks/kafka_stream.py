@@ -54,14 +54,8 @@ from detectors.alerts import instant  # noqa: E402
 from streams import settings  # noqa: E402
 from streams.embedded import Settings, spare_collector  # noqa: E402
 from streams.kafka import clients, service  # noqa: E402
-from streams.kafka.stages import (  # noqa: E402
-    AccountsTask,
-    CasesTask,
-    PairsTask,
-    Record,
-    SubjectsTask,
-    Task,
-)
+from streams.kafka.tasks import AccountsTask, CasesTask, PairsTask, SubjectsTask, Task  # noqa: E402
+from streams.kafka.tasks.records import Record  # noqa: E402
 from streams.kafka.topics import TOPICS  # noqa: E402
 from streams.kafka.worker import INPUTS  # noqa: E402
 

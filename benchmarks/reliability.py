@@ -56,7 +56,7 @@ from streams.kafka import clients, frames, topics  # noqa: E402
 from streams.kafka.checkpoints import Checkpoints  # noqa: E402
 from streams.kafka.frames import Frame, partition_of  # noqa: E402
 from streams.kafka.settings import KafkaSettings, RedisSettings  # noqa: E402
-from streams.kafka.stages import AccountsTask  # noqa: E402
+from streams.kafka.tasks import AccountsTask  # noqa: E402
 from streams.simulate import parse_scenario, simulate  # noqa: E402
 
 OUT = ROOT / "out" / "reliability"

@@ -309,7 +309,7 @@ def child(name: str, path: Path) -> None:
         batches = formats.posts_of([formats.open_source(path, "posts")], Tally())
         for _ in play(in_order(batches) if name == "sorting" else batches, pipeline, Run()):
             pass
-        texts = pipeline.near_duplicates
+        texts = pipeline.stores()["texts"]
         seen = {"texts": len(texts), "accounts": len(pipeline.accounts), "evicted_texts": texts.evicted}
     spent = time.process_time() - begin
     print(json.dumps({"peak_mib": round(peak_mib()), "seconds": round(spent, 1), **seen}))

@@ -13,13 +13,15 @@ from detectors import __version__
 from detectors.accounts import automation
 from detectors.cases import Judged, Revision
 from detectors.findings import Evidence, Finding, Member, Subject, author_of
-from detectors.severity import Check
-from detectors.wording import Both, not_proved, sentence, summary
+from detectors.rules import RULES
+from detectors.rules.checks import Check
+from detectors.rules.sentences import Both
+from detectors.wording import not_proved, sentence, summary
 
 TYPE = "vigie.alert.v1"
 SCHEMA = "urn:vigie:schema:vigie.alert.v1"
 """The `$id` of the JSON Schema, which ships as `streams/outputs/schemas/vigie.alert.v1.json`."""
-DETECTORS = ("near_duplicates", "hashtags")
+DETECTORS = tuple(RULES)
 """Names of the detectors, as they stand in alerts."""
 TRAITS = ("bot_share",)
 """Names of the traits, as they stand in alerts."""
@@ -61,7 +63,7 @@ def render(revision: Revision, config_version: str) -> dict[str, Any]:
             "score": case.score,
             "probability": None,
             "summary": _both(summary(case)),
-            "reasons": [_reason(reason) for reason in case.best.assessment.reasons],
+            "reasons": [_reason(case.best, reason) for reason in case.best.assessment.reasons],
             "detectors": sorted({judged.finding.detector for judged in case.findings.values()}),
             "subjects": [_subject(subject) for subject in subjects[:_MAX_SUBJECTS]],
             "subjects_total": len(subjects),
@@ -99,8 +101,9 @@ def _subject(subject: Subject) -> dict[str, str]:
     return {"kind": subject.kind, "value": subject.value}
 
 
-def _reason(reason: Check) -> dict[str, Any]:
-    return {"code": reason.code, "points": reason.points, "numbers": reason.numbers} | _both(sentence(reason))
+def _reason(judged: Judged, reason: Check) -> dict[str, Any]:
+    said = _both(sentence(judged.finding.detector, reason))
+    return {"code": reason.code, "points": reason.points, "numbers": reason.numbers} | said
 
 
 def _post(member: Member) -> dict[str, str]:
@@ -145,7 +148,7 @@ def _finding(judged: Judged) -> dict[str, Any]:
         "targets": [{"value": name, "accounts": accounts} for name, accounts in finding.targets],
         "score": judged.assessment.score,
         "evidence": finding.evidence,
-        "reasons": [_reason(reason) for reason in judged.assessment.reasons],
+        "reasons": [_reason(judged, reason) for reason in judged.assessment.reasons],
     }
 
 

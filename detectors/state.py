@@ -285,6 +285,17 @@ def merged(*parts: Changes) -> Changes:
     return whole
 
 
+def overlaid(before: Changes, after: Changes) -> Changes:
+    """Two sets of changes of one object as one; where both have a record, the later one stands.
+
+    >>> overlaid({"a": {"1": b"x", "2": b"y"}}, {"a": {"1": None}})
+    {'a': {'1': None, '2': b'y'}}
+    """
+    if not before:
+        return after
+    return {name: {**before.get(name, {}), **after.get(name, {})} for name in (before | after)}
+
+
 def applied(saved: Saved, changes: Changes) -> Saved:
     """A store in memory after these changes; it is changed in place.
 

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import orjson
 from rich.console import Console
-from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from detectors.events import Post, Rejection, from_mapping
@@ -20,6 +15,7 @@ from detectors.severity import CRITICAL, NOTICE, WARNING
 from streams import explain as explaining
 from streams import metrics, ranking, settings
 from streams.clock import clock_ms
+from streams.command_inputs import Rejects, open_inputs, spare_inputs, tell_reading
 from streams.embedded import Alert, Pipeline
 from streams.outputs.alert_file import AlertFile
 from streams.outputs.terminal import Terminal, printable
@@ -27,113 +23,15 @@ from streams.replay import Run, play, summary
 from streams.simulate import ScenarioError, load_scenario
 from streams.simulate import write as write_scenario
 from streams.sources.convert import convert_to_lines
-from streams.sources.formats import Reader, open_source, posts_of
+from streams.sources.formats import posts_of
 from streams.sources.opening import InputError
 from streams.sources.ordering import in_order
-from streams.sources.records import Rejected, Tally
+from streams.sources.records import Tally
 from streams.stores.sqlite import Store
+from streams.telling import console, print_json, progress, say
 
 _LATE_WARNING = 0.01
 _SHOWN_FINDINGS = 3
-
-
-def _say(sentence: str) -> None:
-    print(f"vigie: {sentence}", file=sys.stderr)
-
-
-def _console() -> Console:
-    # A pipe or a file has no width: lines are for another program to cut.
-    width = None if sys.stdout.isatty() else 160
-    return Console(highlight=False, emoji=False, markup=False, width=width)
-
-
-# -- inputs ----------------------------------------------------------------------------------------
-
-
-def _open(chosen: argparse.Namespace) -> list[Reader]:
-    readers = [open_source(path, chosen.format, chosen.mapping) for path in chosen.files]
-    for reader in readers:
-        if reader.guessed:
-            _say(f"{reader.name} is read as {reader.format} (a guess; --format says otherwise).")
-    return readers
-
-
-def _spare_inputs(chosen: argparse.Namespace) -> None:
-    """Refuse to write over what is read."""
-    for flag in ("alerts", "rejects", "store"):
-        path = getattr(chosen, flag, None)
-        for name in chosen.files:
-            with contextlib.suppress(OSError):
-                if path is not None and Path(path).samefile(name):
-                    raise InputError(f"--{flag} {path} is also an input: choose another file.")
-
-
-class _Rejects:
-    """Keeps refused records as JSON lines, if asked to."""
-
-    def __init__(self, path: str | None) -> None:
-        self._path = path
-        self._file: BinaryIO | None = None
-        if path is not None:
-            try:
-                self._file = Path(path).open("wb")  # noqa: SIM115  it lives as long as the command
-            except OSError as problem:
-                raise self._unwritable(problem) from None
-
-    def __call__(self, name: str, refused: Rejected) -> None:
-        if self._file is None:
-            return
-        record = {"input": name, "line": refused.line, "reason": refused.reason, "detail": refused.detail}
-        record["raw"] = refused.raw.decode("utf-8", "replace")
-        try:
-            self._file.write(orjson.dumps(record) + b"\n")
-        except OSError as problem:
-            raise self._unwritable(problem) from None
-
-    def close(self) -> None:
-        if self._file is None:
-            return
-        failed = sys.exception()  # what ended the command already is the sentence to tell
-        try:
-            self._file.close()
-        except OSError as problem:
-            if failed is None:
-                raise self._unwritable(problem) from None
-
-    def _unwritable(self, problem: OSError) -> InputError:
-        return InputError(f"The rejects cannot be written to {self._path}: {problem.strerror}.")
-
-
-@contextlib.contextmanager
-def _progress(label: str, unit: str) -> Iterator[Callable[[int], None]]:
-    """A counter on standard error: live in a terminal, a line every five seconds elsewhere."""
-    if sys.stderr.isatty():
-        columns = (TextColumn("{task.description}"), TextColumn("{task.fields[count]}"), TimeElapsedColumn())
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task(label, total=None, count="")
-            yield lambda count: bar.update(task, count=f"{count:,} {unit}")
-        return
-    told = time.monotonic()
-
-    def tell(count: int) -> None:
-        nonlocal told
-        if time.monotonic() - told >= 5:
-            told = time.monotonic()
-            _say(f"{label}: {count:,} {unit}")
-
-    yield tell
-
-
-def _tell_reading(tally: Tally, *, keeps: bool) -> None:
-    if tally.rejected:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in tally.reasons.most_common())
-        kept = "" if keeps else "; --rejects FILE keeps them"
-        _say(f"{tally.rejected:,} record{'s' * (tally.rejected > 1)} refused ({reasons}){kept}.")
-    if not tally.posts:
-        _say("warning: the input holds no post.")
-
-
-# -- commands --------------------------------------------------------------------------------------
 
 
 def replay(chosen: argparse.Namespace) -> int:
@@ -142,10 +40,10 @@ def replay(chosen: argparse.Namespace) -> int:
     if live and len(chosen.files) > 1:
         raise InputError("- reads a live stream: it cannot be merged with files, which must be sorted first.")
     in_force = settings.load(chosen.config, flags=chosen.set)
-    _spare_inputs(chosen)
+    spare_inputs(chosen)
     alert_file = AlertFile(chosen.alerts) if chosen.alerts else None
     store = Store(chosen.store, write=True) if chosen.store else None
-    rejects = _Rejects(chosen.rejects)
+    rejects = Rejects(chosen.rejects)
     pipeline = Pipeline(
         in_force,
         on_judged=store.note_judged if store else None,
@@ -154,11 +52,11 @@ def replay(chosen: argparse.Namespace) -> int:
     tally, run = Tally(), Run()
     if chosen.metrics_port:
         metrics.serve(chosen.metrics_port, metrics.PipelineCollector(pipeline, tally, run.alerts))
-    out = _console()
+    out = console()
     terminal = None if chosen.json else Terminal(out, chosen.show, chosen.language)
     try:
         for alert in _play(
-            chosen, pipeline, run, posts_of(_open(chosen), tally, rejects, clock_ms), live=live
+            chosen, pipeline, run, posts_of(open_inputs(chosen), tally, rejects, clock_ms), live=live
         ):
             if alert_file:
                 alert_file.write(alert)
@@ -172,11 +70,11 @@ def replay(chosen: argparse.Namespace) -> int:
             alert_file.close()
         if store:
             store.close()
-    _tell_reading(tally, keeps=chosen.rejects is not None)
+    tell_reading(tally, keeps=chosen.rejects is not None)
     numbers = summary(run, pipeline, dict(tally.reasons), tally.events)
     _warn_late(numbers["posts"])
     if chosen.json:
-        _print_json(numbers)
+        print_json(numbers)
     else:
         _print_summary(out, numbers, run, chosen)
     return 0
@@ -187,9 +85,9 @@ def _play(
 ) -> Iterator[Alert]:
     """The alerts of a replay, with progress while it sorts and while it watches."""
     if not live:
-        with _progress("reading and sorting", "posts") as tell:
+        with progress("reading and sorting", "posts") as tell:
             batches = _all_read(in_order(batches, progress=tell))
-    with _progress("watching", "posts") as tell:
+    with progress("watching", "posts") as tell:
         yield from play(batches, pipeline, run, speed=chosen.speed, live=live, on_progress=tell)
 
 
@@ -209,7 +107,7 @@ def _all_read(batches: Iterator[list[Post]]) -> Iterator[list[Post]]:
 def _warn_late(posts: dict[str, int]) -> None:
     late, processed = posts["late"], posts["processed"]
     if late > _LATE_WARNING * (late + processed):
-        _say(
+        say(
             f"warning: {late:,} posts ({late / (late + processed):.1%}) came after the grace and were "
             "dropped; raise time.grace_s, or give a file instead of - so that it is sorted."
         )
@@ -259,14 +157,14 @@ def _short(sentence: str) -> str:
 
 def convert(chosen: argparse.Namespace) -> int:
     """`vigie convert`."""
-    _spare_inputs(chosen)
-    tally, rejects = Tally(), _Rejects(chosen.rejects)
+    spare_inputs(chosen)
+    tally, rejects = Tally(), Rejects(chosen.rejects)
     try:
-        with _progress("converting", "posts") as tell:
-            convert_to_lines(_told(posts_of(_open(chosen), tally, rejects), tell), sys.stdout.buffer)
+        with progress("converting", "posts") as tell:
+            convert_to_lines(_told(posts_of(open_inputs(chosen), tally, rejects), tell), sys.stdout.buffer)
     finally:
         rejects.close()
-    _tell_reading(tally, keeps=chosen.rejects is not None)
+    tell_reading(tally, keeps=chosen.rejects is not None)
     return 0
 
 
@@ -282,7 +180,7 @@ def simulate(chosen: argparse.Namespace) -> int:
     """`vigie simulate`."""
     try:
         scenario = load_scenario(chosen.scenario)
-        with _progress("simulating", "% of the event time") as tell:
+        with progress("simulating", "% of the event time") as tell:
             written = write_scenario(
                 scenario, chosen.seed, chosen.out, progress=lambda part: tell(int(part * 100))
             )
@@ -291,7 +189,7 @@ def simulate(chosen: argparse.Namespace) -> int:
     except OSError as problem:
         raise InputError(f"{chosen.out} cannot be written: {problem.strerror}.") from None
     if chosen.json:
-        _print_json(
+        print_json(
             {"posts": written.posts, "labelled": written.labelled, "operations": dict(written.operations)}
         )
         return 0
@@ -312,7 +210,7 @@ def explain(chosen: argparse.Namespace) -> int:
         raise InputError(f"The store {chosen.store} is empty: nothing was counted.")
     answer = explaining.explain(store, in_force, chosen.kind, chosen.value, at_ms)
     if chosen.json:
-        _print_json(answer)
+        print_json(answer)
     else:
         _print_answer(answer)
     return 0
@@ -326,7 +224,7 @@ def _moment(text: str) -> int:
 
 
 def _print_answer(answer: dict[str, Any]) -> None:
-    out = _console()
+    out = console()
     out.print(f"{answer['kind']} {printable(answer['value'])} at {answer['at']}", style="bold")
     out.print(printable(answer["verdict"]))
     for name, value in answer["counted"].items():
@@ -361,17 +259,17 @@ def _print_answer(answer: dict[str, Any]) -> None:
 
 def top(chosen: argparse.Namespace) -> int:
     """`vigie top`."""
-    _spare_inputs(chosen)
-    tally, rejects = Tally(), _Rejects(chosen.rejects)
+    spare_inputs(chosen)
+    tally, rejects = Tally(), Rejects(chosen.rejects)
     try:
-        with _progress("counting", "posts") as tell:
-            ranked = ranking.rank(_told(posts_of(_open(chosen), tally, rejects), tell), chosen.kind)
+        with progress("counting", "posts") as tell:
+            ranked = ranking.rank(_told(posts_of(open_inputs(chosen), tally, rejects), tell), chosen.kind)
     finally:
         rejects.close()
-    _tell_reading(tally, keeps=chosen.rejects is not None)
+    tell_reading(tally, keeps=chosen.rejects is not None)
     rows = ranked.rows(chosen.limit)
     if chosen.json:
-        _print_json(rows)
+        print_json(rows)
         return 0
     table = Table(box=None, pad_edge=False, show_edge=False)
     for column in ("", chosen.kind, "posts", "share", "accounts", "posts/account", "expected bot share"):
@@ -389,7 +287,7 @@ def top(chosen: argparse.Namespace) -> int:
             f"{row['posts_per_account']:.2f}",
             bots,
         )
-    _console().print(table)
+    console().print(table)
     return 0
 
 
@@ -401,7 +299,7 @@ def config(chosen: argparse.Namespace) -> int:
         return 0
     tables = settings.dump(in_force)
     if chosen.json:
-        _print_json(tables)
+        print_json(tables)
         return 0
     print(
         f"# version {in_force.version()}; severity: notice {NOTICE}, warning {WARNING}, critical {CRITICAL}"
@@ -411,8 +309,3 @@ def config(chosen: argparse.Namespace) -> int:
         for name, value in values.items():
             print(settings.toml_line(name, value))
     return 0
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n")
-    sys.stdout.buffer.flush()

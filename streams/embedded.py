@@ -19,11 +19,12 @@ from detectors.alerts import render
 from detectors.batches import SignalBatch
 from detectors.cases import CaseSettings, Judged, Revision
 from detectors.events import Post
-from detectors.groups.co_sharing import CoReposts, CoRepostSettings
-from detectors.groups.hashtags import Hashtags, HashtagSettings
-from detectors.groups.near_duplicates import NearDuplicates, NearDuplicateSettings
-from detectors.judging import Found, Judge
+from detectors.groups.co_sharing import CoRepostSettings
+from detectors.groups.hashtags import HashtagSettings
+from detectors.groups.near_duplicates import NearDuplicateSettings
+from detectors.judging import Judge
 from detectors.pairs import Pairs, PairSettings
+from detectors.subjects import Subjects
 from detectors.windows import Gate, TickBuffer, TimeSettings
 from streams.kafka.settings import KafkaSettings, RedisSettings, WorkerSettings
 
@@ -93,14 +94,11 @@ class Pipeline:
         self.gate = Gate(self.settings.time)
         self.buffer = TickBuffer(self.settings.time)
         self.accounts = Accounts(self.settings.accounts)
-        self.near_duplicates = NearDuplicates(self.settings.near_duplicates)
-        self.hashtags = Hashtags(self.settings.hashtags)
-        self.co_reposts = CoReposts(self.settings.co_reposts)
+        self.subjects = Subjects(self.settings)
         self.pairs = Pairs(self.settings.pairs)
         self.judge = Judge(self.settings.cases, self.settings.pairs, self.buffer.tick_ms, on_judged)
         self.tallies = Tallies()
         self._on_batch = on_batch
-        self._last_tick = 0
 
     def feed(self, posts: list[Post]) -> Iterator[Alert]:
         """Take in posts in order of arrival; yield the alerts of every tick that is now complete."""
@@ -121,7 +119,12 @@ class Pipeline:
         self.gate.advance(last)
         self.buffer.advance(last)
         yield from self._ready()
-        yield from self._rendered(self.judge.finish(self.near_duplicates.finish(self._last_tick)))
+        yield from self._rendered(self.judge.finish(self.subjects.finish().texts))
+
+    def stores(self) -> dict[str, Any]:
+        """What is held in memory, by name."""
+        outer = {"accounts": self.accounts, "pairs": self.pairs, "cases": self.judge.cases}
+        return self.subjects.stores() | outer
 
     def _ready(self) -> Iterator[Alert]:
         for tick_ms, posts in self.buffer.ready():
@@ -131,11 +134,8 @@ class Pipeline:
         batch = self.accounts.take(tick_ms, posts)
         if self._on_batch is not None:
             self._on_batch(batch)
-        signals = batch.signals()
-        findings, ties = self.near_duplicates.take(signals)
-        repeated = self.pairs.take([*ties, *self.co_reposts.take(signals)], tick_ms)
-        found = Found(findings, self.hashtags.take(signals))
-        self._last_tick = tick_ms
+        found, ties = self.subjects.take(batch.signals())
+        repeated = self.pairs.take(ties, tick_ms)
         self.tallies.processed += len(posts)
         self.tallies.ticks += 1
         return self.judge.take(tick_ms, found, repeated, batch.scored)

@@ -230,28 +230,6 @@ class ProducerCollector(Collector):
             yield family(described, _PRODUCER_VALUES[described.name](self._producer, self._tally))
 
 
-def _evicted(pipeline: Pipeline) -> dict[str, float]:
-    return {
-        "texts": pipeline.near_duplicates.evicted,
-        "hashtags": pipeline.hashtags.evicted,
-        "accounts": pipeline.accounts.evicted,
-        "reposts": pipeline.co_reposts.evicted,
-        "pairs": pipeline.pairs.evicted,
-        "cases": pipeline.judge.cases.evicted,
-    }
-
-
-def _entries(pipeline: Pipeline) -> dict[str, float]:
-    return {
-        "texts": len(pipeline.near_duplicates),
-        "hashtags": len(pipeline.hashtags),
-        "accounts": len(pipeline.accounts),
-        "reposts": len(pipeline.co_reposts),
-        "pairs": len(pipeline.pairs),
-        "cases": len(pipeline.judge.cases),
-    }
-
-
 _Read = Callable[[Pipeline, Tally, dict[str, int]], dict[str, float]]
 _VALUES: dict[str, _Read] = {
     "vigie_posts_read_total": lambda p, t, a: {"": t.posts},
@@ -265,11 +243,11 @@ _VALUES: dict[str, _Read] = {
     "vigie_cases_open": lambda p, t, a: {"": len(p.judge.cases)},
     "vigie_watermark_seconds": lambda p, t, a: {"": p.buffer.watermark_ms / 1000},
     "vigie_posts_held": lambda p, t, a: {"": p.buffer.held},
-    "vigie_near_duplicate_candidates_total": lambda p, t, a: {"": p.near_duplicates.candidates},
-    "vigie_near_duplicate_compared_total": lambda p, t, a: {"": p.near_duplicates.compared_posts},
-    "vigie_near_duplicate_verified_total": lambda p, t, a: {"": p.near_duplicates.verified},
-    "vigie_store_entries": lambda p, t, a: _entries(p),
-    "vigie_store_evicted_total": lambda p, t, a: _evicted(p),
+    "vigie_near_duplicate_candidates_total": lambda p, t, a: {"": p.stores()["texts"].candidates},
+    "vigie_near_duplicate_compared_total": lambda p, t, a: {"": p.stores()["texts"].compared_posts},
+    "vigie_near_duplicate_verified_total": lambda p, t, a: {"": p.stores()["texts"].verified},
+    "vigie_store_entries": lambda p, t, a: {name: len(store) for name, store in p.stores().items()},
+    "vigie_store_evicted_total": lambda p, t, a: {name: store.evicted for name, store in p.stores().items()},
 }
 
 _PRODUCER_VALUES: dict[str, Callable[[Producer, Tally], dict[str, float]]] = {

@@ -105,12 +105,7 @@ def summary(run: Run, pipeline: Pipeline, rejected: dict[str, int], events: int)
         "open_coordination": len(pipeline.judge.open_groups),
         "seconds": round(seconds, 2),
         "posts_per_second": round(processed / seconds) if seconds > 0 else None,
-        "evicted": {
-            "texts": pipeline.near_duplicates.evicted,
-            "hashtags": pipeline.hashtags.evicted,
-            "accounts": pipeline.accounts.evicted,
-            "pairs": pipeline.pairs.evicted,
-        },
+        "evicted": {name: store.evicted for name, store in pipeline.stores().items()},
     }
 
 

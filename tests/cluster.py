@@ -25,8 +25,10 @@ from streams.embedded import Settings
 from streams.kafka import frames
 from streams.kafka.frames import Frame, Headers, partition_of
 from streams.kafka.producer import _canary
-from streams.kafka.stages import AccountsTask, CasesTask, Counts, PairsTask, Record, SubjectsTask, Task
 from streams.kafka.stretches import Output
+from streams.kafka.tasks import AccountsTask, CasesTask, PairsTask, SubjectsTask, Task
+from streams.kafka.tasks.accounts import Counts
+from streams.kafka.tasks.records import Record
 from streams.kafka.wire import line_of
 from streams.kafka.worker import INPUTS
 

@@ -12,7 +12,8 @@ from streams_of_posts import MINUTE, SECOND, SMALL, newsroom, planted, post, run
 
 from detectors.cases import Cases, CaseSettings, Judged
 from detectors.findings import Finding, Subject
-from detectors.severity import Assessment, Check, severity_of
+from detectors.rules.checks import Check
+from detectors.severity import Assessment, severity_of
 from streams.embedded import Pipeline
 
 TICK = 5 * SECOND

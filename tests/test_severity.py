@@ -10,16 +10,9 @@ from hypothesis import strategies as st
 
 from detectors import severity
 from detectors.findings import Finding, Subject
-from detectors.severity import (
-    AIMED_ACCOUNTS,
-    AIMED_BITS,
-    COHESION,
-    CROWD,
-    OPEN_SHARE,
-    P_VALUE,
-    assess,
-    severity_of,
-)
+from detectors.rules.hashtags import CROWD, P_VALUE
+from detectors.rules.near_duplicates import AIMED_ACCOUNTS, AIMED_BITS, COHESION
+from detectors.severity import OPEN_SHARE, assess, severity_of
 
 TEXT = {
     "coincidence_bits": 0.0,

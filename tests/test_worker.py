@@ -55,7 +55,7 @@ from streams.kafka.checkpoints import (
 from streams.kafka.frames import Frame, partition_of
 from streams.kafka.settings import KafkaSettings, RedisSettings
 from streams.kafka.wire import line_of
-from streams.kafka.worker import BAD_USE, DEAD, INPUTS, STUCK, Running, Worker, clock_ms
+from streams.kafka.worker import AGAIN, BAD_USE, DEAD, INPUTS, STUCK, Running, Worker, clock_ms
 from streams.sources.posts import encode_post
 
 STREAM = planted(7, chatter=60, minutes=4).posts
@@ -676,6 +676,37 @@ def test_detection_goes_on_without_redis_and_no_alert_comes_twice_when_all_state
     ids = Counter(alert["id"] for alert in room.alerts())
     assert set(ids.values()) == {1}
     assert third_one.stop() == 0, third_one.text
+
+
+def test_checkpoints_that_could_not_be_read_are_not_written_over_and_are_taken_up_again(make_room, own_redis):
+    redis: RedisServer = own_redis()
+    room = make_room(redis=redis.url)
+    half = len(STREAM) // 2
+    feed = Feed(room)
+    worker = room.worker()
+    worker.ready()
+    feed.send(STREAM[:half])
+    worker.until("vigie_worker_posts_taken_total", lambda now: now == half)
+    worker.covered()
+    assert worker.stop() == 0, worker.text
+    heads = room.heads()
+
+    redis.stop()
+    second = room.worker("--set", "worker.store_wait_s=1")
+    second.ready()
+    assert "begins without its checkpoint" in second.text
+    feed.send(STREAM[half:], end=True)
+    redis.start()
+    assert second.ended() == AGAIN, second.text
+    assert "starting anew from the checkpoints of" in second.text
+    assert room.heads() == heads
+
+    third = room.worker()
+    third.ready()
+    assert third.value("vigie_worker_rewinds_total") == 0
+    room.await_alerts(expected(STREAM), third)
+    assert set(Counter(alert["id"] for alert in room.alerts()).values()) == {1}
+    assert third.stop() == 0, third.text
 
 
 # -- checkpoints -----------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ Definition
     Each share is set against its median over comparable tags: of like size (within a factor of 4), judged in
     the same hour. The chance of a share at least as high is the binomial tail. A tag is judged when its posts
     or accounts have grown by a quarter since the last time. What becomes an alert is decided in
-    `detectors.severity`.
+    `detectors.rules`.
 
 Defaults, and why
     ``window`` 15 min, since a push shows within minutes; ``long_window`` 60 min, since people and trolls need

@@ -29,7 +29,7 @@ What it misses
 
 What it does not prove
     That the accounts know of each other: headlines, share buttons, jokes, slogans and chain letters give
-    clusters too. A cluster is a candidate; what makes it an alert is decided in `detectors.severity`.
+    clusters too. A cluster is a candidate; what makes it an alert is decided in `detectors.rules`.
 
 Examples
 --------

@@ -17,9 +17,9 @@ import orjson
 from rich.table import Table
 
 from detectors.events import Post, Rejection, from_mapping
-from streams import commands as common
 from streams import metrics, settings
 from streams.clock import clock_ms
+from streams.command_inputs import Rejects, open_inputs, spare_inputs, tell_reading
 from streams.kafka import resume, topics
 from streams.kafka.alerts import Start, Tail
 from streams.kafka.producer import Producer, Undelivered, produce, summary
@@ -30,6 +30,7 @@ from streams.sources.formats import Reader, posts_of
 from streams.sources.opening import InputError
 from streams.sources.ordering import in_order
 from streams.sources.records import Tally
+from streams.telling import console, print_json, progress, say
 
 _NAME_LENGTH = 200
 _STOPS = (signal.SIGINT, signal.SIGTERM)
@@ -64,16 +65,16 @@ def produce_posts(chosen: argparse.Namespace) -> int:
     if is_stream and chosen.order == "time":
         raise InputError("- reads a live stream: it has no end before which it could be sorted.")
     in_force = settings.load(chosen.config, flags=chosen.set)
-    common._spare_inputs(chosen)
+    spare_inputs(chosen)
     order = chosen.order or ("arrival" if is_stream else "time")
-    readers = common._open(chosen)
+    readers = open_inputs(chosen)
     name = _name(chosen, readers, order)
     topics.check(in_force.kafka)
     begin = _where_to_begin(in_force.kafka, name, again=chosen.again)
     if begin.is_finished and not is_stream:
-        common._say(f"{printable(begin.name)} was sent to its end already; --again sends it once more.")
+        say(f"{printable(begin.name)} was sent to its end already; --again sends it once more.")
         if chosen.json:
-            common._print_json({"producer": begin.name, "finished": True, "posts": {"read": 0, "sent": 0}})
+            print_json({"producer": begin.name, "finished": True, "posts": {"read": 0, "sent": 0}})
         return 0
     tally = Tally()
     producer = Producer(
@@ -97,23 +98,23 @@ def _send(
     chosen: argparse.Namespace,
     producer: Producer,
     tally: Tally,
-    source: tuple[Iterator[list[Post]], common._Rejects],
+    source: tuple[Iterator[list[Post]], Rejects],
 ) -> int:
     batches, rejects = source
     began = time.monotonic()
     try:
-        with _stopping() as stop, common._progress("sending", "posts") as tell:
+        with _stopping() as stop, progress("sending", "posts") as tell:
             finished = produce(batches, producer, stop=stop, on_progress=tell)
     except Undelivered as problem:
-        common._say(printable(str(problem)))
+        say(printable(str(problem)))
         return 1
     finally:
         rejects.close()
-    common._tell_reading(tally, keeps=chosen.rejects is not None)
+    tell_reading(tally, keeps=chosen.rejects is not None)
     numbers = summary(producer, tally, time.monotonic() - began, finished=finished)
     _warn_late(numbers["posts"], is_stream="-" in chosen.files)
     if chosen.json:
-        common._print_json(numbers)
+        print_json(numbers)
     else:
         _print_summary(numbers)
     return 0
@@ -121,8 +122,8 @@ def _send(
 
 def _read(
     chosen: argparse.Namespace, readers: list[Reader], tally: Tally, order: str
-) -> tuple[Iterator[list[Post]], common._Rejects]:
-    rejects = common._Rejects(chosen.rejects)
+) -> tuple[Iterator[list[Post]], Rejects]:
+    rejects = Rejects(chosen.rejects)
     batches = posts_of(readers, tally, rejects, clock_ms)
     if order == "time":
         batches = in_order(batches)
@@ -179,18 +180,18 @@ def _tell_resuming(begin: _Begin, partitions: int, *, is_stream: bool) -> None:
         return
     name = printable(begin.name)
     if is_stream:
-        common._say(f"{name}: numbers go on after post {max(positions):,}, the last of an earlier run.")
+        say(f"{name}: numbers go on after post {max(positions):,}, the last of an earlier run.")
         return
     # A partition without a frame of ours has nothing.
     first = min(positions) if len(positions) == partitions else 0
-    common._say(f"{name}: resuming at post {first + 1:,}; what an earlier run sent is left out.")
+    say(f"{name}: resuming at post {first + 1:,}; what an earlier run sent is left out.")
 
 
 def _warn_late(posts: dict[str, int], *, is_stream: bool) -> None:
     late, read = posts["late"], posts["read"]
     if late > 0.01 * read:
         other = ", --name if this is another source than the one before" if is_stream else ", or --order time"
-        common._say(
+        say(
             f"warning: {late:,} posts ({late / read:.1%}) came after the grace and were dropped; "
             f"raise time.grace_s{other}."
         )
@@ -199,7 +200,7 @@ def _warn_late(posts: dict[str, int], *, is_stream: bool) -> None:
 def _print_summary(numbers: dict[str, Any]) -> None:
     posts = numbers["posts"]
     end = "to its end" if numbers["finished"] else "until it was stopped; the same command goes on from there"
-    out = common._console()
+    out = console()
     out.print(
         f"{posts['sent']:,} posts of {printable(numbers['producer'])} sent in {numbers['frames']:,} frames, "
         f"{end}: {numbers['seconds']:.1f} s ({numbers['posts_per_second'] or 0:,} posts a second)."
@@ -218,7 +219,7 @@ def manage_topics(chosen: argparse.Namespace) -> int:
     kafka = settings.load(chosen.config, flags=chosen.set).kafka
     rows = topics.create(kafka) if chosen.action == "create" else topics.states(kafka)
     if chosen.json:
-        common._print_json(rows)
+        print_json(rows)
         return 0
     table = Table(box=None, pad_edge=False, show_edge=False)
     for column in ("topic", "partitions", "state"):
@@ -227,7 +228,7 @@ def manage_topics(chosen: argparse.Namespace) -> int:
         differs = row["state"] == "there" and row["partitions"] != row["wanted"]
         state = f"there, but {row['wanted']} are wanted" if differs else row["state"]
         table.add_row(row["name"], str(row["partitions"]), state)
-    common._console().print(table)
+    console().print(table)
     return 0
 
 
@@ -249,7 +250,7 @@ def read_alerts(chosen: argparse.Namespace) -> int:
     finally:
         tail.close()
     if tail.unreadable:
-        common._say(f"{tail.unreadable:,} records of the topic are no alerts and were passed over.")
+        say(f"{tail.unreadable:,} records of the topic are no alerts and were passed over.")
     return 0
 
 
@@ -262,7 +263,7 @@ def _published_since(text: str) -> int:
 
 def _shown(chosen: argparse.Namespace) -> Callable[[dict[str, Any]], None]:
     if not chosen.json:
-        return Terminal(common._console(), chosen.show, chosen.language).write
+        return Terminal(console(), chosen.show, chosen.language).write
 
     def write(alert: dict[str, Any]) -> None:
         sys.stdout.buffer.write(orjson.dumps(alert) + b"\n")

@@ -89,6 +89,9 @@ class App(faust.App):
             web_enabled=False,
         )
 
+    def _create_directories(self) -> None:
+        """Without tables nothing goes into them, and a worker may run where nothing can be written."""
+
     def _new_transport(self) -> Any:
         return _Transport(self.conf.broker_consumer, self)
 

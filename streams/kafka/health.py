@@ -23,7 +23,7 @@ from prometheus_client.registry import Collector
 from detectors.alerts import instant
 from streams.clock import clock_ms
 from streams.kafka.settings import WorkerSettings
-from streams.kafka.stages import AccountsTask, CasesTask
+from streams.kafka.tasks import AccountsTask, CasesTask
 from streams.kafka.worker import STUCK, Running, Worker, leave
 from streams.metrics import SEVERITIES, WORKER_METRICS, family
 from streams.sources.opening import InputError

@@ -9,7 +9,6 @@ import sys
 
 from rich.table import Table
 
-from streams import commands as common
 from streams import settings
 from streams.embedded import Settings, spare_collector
 from streams.kafka import clients, doctor, health, topics
@@ -17,6 +16,7 @@ from streams.kafka.checkpoints import StoreGone, StoreRefuses
 from streams.kafka.settings import without_password
 from streams.kafka.worker import Worker
 from streams.sources.opening import InputError
+from streams.telling import console, print_json
 
 
 def run_worker(chosen: argparse.Namespace) -> int:
@@ -78,11 +78,11 @@ def examine(chosen: argparse.Namespace) -> int:
     findings = doctor.examine(settings.load(chosen.config, flags=chosen.set))
     well = all(finding.state != "bad" for finding in findings)
     if chosen.json:
-        common._print_json({"well": well, "findings": [finding._asdict() for finding in findings]})
+        print_json({"well": well, "findings": [finding._asdict() for finding in findings]})
         return 0 if well else 1
     table = Table(box=None, pad_edge=False, show_edge=False, show_header=False)
     style = {"good": "green", "unsure": "yellow", "bad": "bold red"}
     for finding in findings:
         table.add_row(finding.state, finding.what, finding.detail, style=style[finding.state])
-    common._console().print(table)
+    console().print(table)
     return 0 if well else 1

@@ -97,6 +97,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Where /metrics, /livez and /readyz can be reached; 0.0.0.0 from anywhere."""
     port: int = 6070
     """Port of /metrics, /livez and /readyz on this machine."""
+    store_wait_s: float = 15.0
+    """How long tasks wait for a Redis that is away before they begin without their checkpoints."""
     stuck_s: float = 60.0
     """After how many seconds without progress, though records wait, a worker exits."""
     idle_s: float = 10.0
@@ -192,6 +194,7 @@ def _worker_rules(worker: WorkerSettings) -> list[tuple[bool, str]]:
         ),
         (worker.checkpoint_s > 0, "worker.checkpoint_s must be above 0"),
         (1 <= worker.port <= 65535, "worker.port must be 1 to 65535"),
+        (worker.store_wait_s >= 0, "worker.store_wait_s must be 0 or more"),
         (worker.stuck_s > worker.checkpoint_s, "worker.stuck_s must be above worker.checkpoint_s"),
         (
             min(worker.idle_s, worker.producer_gone_s, worker.shed_after_s) > 0,

@@ -25,7 +25,7 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from detectors.alerts import instant
-from detectors.state import STATE_FORMAT, StateError
+from detectors.state import STATE_FORMAT, Changes, StateError, overlaid
 from streams.clock import clock_ms
 from streams.embedded import Settings
 from streams.kafka import clients, security, topics
@@ -39,8 +39,9 @@ from streams.kafka.checkpoints import (
 )
 from streams.kafka.group import App
 from streams.kafka.outbox import Outbox
-from streams.kafka.stages import AccountsTask, CasesTask, PairsTask, Record, SubjectsTask, Task
 from streams.kafka.stretches import Output
+from streams.kafka.tasks import AccountsTask, CasesTask, PairsTask, SubjectsTask, Task
+from streams.kafka.tasks.records import Record
 
 INPUTS = {
     "posts": "accounts",
@@ -50,16 +51,14 @@ INPUTS = {
     "background": "cases",
 }
 """Which stage reads which topic."""
-BAD_USE, FAILED, DEAD, STUCK = 2, 70, 71, 75
+BAD_USE, FAILED, DEAD, STUCK, AGAIN = 2, 70, 71, 75, 76
 """Exit codes: settings or a checkpoint that do not fit, an error of ours, too many dead records, no progress
-although records wait."""
+although records wait, a Redis that is back with checkpoints that were not read."""
 _SILENT_MS = 5_000
 _SEND_MS = 120_000
 """How long the broker may be away before a worker gives up; the next one starts from the checkpoint."""
 _REWIND_MS = 65 * 60_000
 """How far back a task is filled again when its checkpoint is lost: the longest window and a little more."""
-_STORE_TRIES = 15
-"""Seconds that a worker waits for Redis in all before it begins tasks without their checkpoints."""
 _KNOWN_MS = 60_000
 """An alert that is older than a warm task's time by so much is known to its state."""
 _SHED_QUIET_MS = 30_000
@@ -86,6 +85,10 @@ class Running:
         self.sequence = 0
         self.everything = True
         """Whether the next checkpoint must be a full one."""
+        self.unsent: Changes = {}
+        """Changes that were taken for a checkpoint that the store did not take."""
+        self.unread = False
+        """Whether it began without its checkpoint because the store was away: it must not write over it."""
         self.sought: dict[str, int] = {}
         """Offsets that were asked for again."""
         self.generation = -1
@@ -142,7 +145,7 @@ class Worker:
         self.generation = -1
         # By topic: what stages tell each other, silence included, would hide that no post can be read.
         self._recent: dict[str, deque[bool]] = {topic: deque(maxlen=_RECENT) for topic in INPUTS}
-        self._store_tries = _STORE_TRIES
+        self._store_wait_s = settings.worker.store_wait_s
         self._shed_ms = 0
         self._shed_before = 0
         self._lock = asyncio.Lock()
@@ -350,7 +353,7 @@ class Worker:
     async def _positions(self, assigned: Iterable[TP], generation: int) -> dict[TP, int]:
         async with self._lock:
             self.restoring_since_ms = self.restoring_since_ms or clock_ms()
-            self._store_tries = _STORE_TRIES
+            self._store_wait_s = self.settings.worker.store_wait_s
             prefix = self.settings.kafka.prefix
             mine = {tp: tp.topic.removeprefix(prefix) for tp in assigned}
             wanted = {(INPUTS[topic], tp.partition) for tp, topic in mine.items() if topic in INPUTS}
@@ -377,7 +380,12 @@ class Worker:
         """A task as its checkpoint left it, or a new one."""
         name = f"{stage}.{partition}"
         task = self._make(stage, partition)
-        saved = await self._load(name)
+        saved, unread = None, False
+        try:
+            saved = await self._load(name)
+        except StoreGone:
+            _log.error("%s begins without its checkpoint, until Redis answers again", name)
+            unread = True
         if saved is not None and not await self._is_of_these_topics(name, partition, saved[0]):
             saved = None
         if saved is None:
@@ -387,7 +395,7 @@ class Worker:
                 if reader == stage
             }
             running = Running(name, task, offsets)
-            running.cold = name in self.rewound
+            running.cold, running.unread = name in self.rewound, unread
         else:
             head, tables = saved
             if head.settings != self.settings.version():
@@ -478,11 +486,10 @@ class Worker:
             except StoreGone as problem:
                 self.store_answers = False
                 _log.warning("%s waits for its checkpoint: Redis does not answer (%s)", name, problem)
-                if self._store_tries <= 0:
-                    _log.error("%s begins without its checkpoint", name)
-                    return None
+                if self._store_wait_s <= 0:
+                    raise
                 # All tasks together wait so long: the partitions wait with them.
-                self._store_tries -= 1
+                self._store_wait_s -= 1
                 await asyncio.sleep(1)
             except WrongFormat as problem:
                 _log.critical("%s", problem)
@@ -522,12 +529,21 @@ class Worker:
         while True:
             await asyncio.sleep(self.settings.worker.checkpoint_s)
             try:
+                await self.checkpoints.ping()
+                self._return_to_checkpoints()
                 await self.checkpoint()
                 self.store_answers = True
             except StoreGone as problem:
                 if self.store_answers:
                     _log.error("no checkpoint can be written: Redis does not answer (%s)", problem)
                 self.store_answers = False
+
+    def _return_to_checkpoints(self) -> None:
+        """Tasks that began without their checkpoint, which is there again, are begun anew from it."""
+        unread = sorted(running.name for running in self.tasks.values() if running.unread)
+        if unread:
+            _log.critical("Redis answers again: starting anew from the checkpoints of %s", ", ".join(unread))
+            leave(AGAIN)
 
     async def checkpoint(self) -> None:
         """Write what changed of every task, with the offsets that it covers.
@@ -541,21 +557,22 @@ class Worker:
             await self._checkpoint()
 
     async def _checkpoint(self) -> None:
-        await self.checkpoints.ping()  # before anything is packed
         generation = self.generation
         alerts = self.outbox.next_offset.get("alerts", 0)
         taken = []
         for running in list(self.tasks.values()):
             if not running.published:
                 running.alerts_from = max(running.alerts_from, alerts)
-            if running.offsets == running.covered and not running.everything:
+            if running.unread or (running.offsets == running.covered and not running.everything):
                 continue
-            changes = running.task.changes(everything=running.everything)
-            taken.append((running, changes, dict(running.offsets), running.everything))
-            running.everything = True  # until it is written, these changes are nowhere
+            # With all of a large state the flow stops for seconds: never a second time for one write.
+            whole = running.everything and not running.unsent
+            running.unsent = overlaid(running.unsent, running.task.changes(everything=whole))
+            taken.append((running, dict(running.offsets)))
             await asyncio.sleep(0)
         await self.outbox.safe(self.outbox.put([]))
-        for running, changes, offsets, everything in taken:
+        for running, offsets in taken:
+            changes = running.unsent
             head = Head(
                 format=STATE_FORMAT,
                 settings=self.settings.version(),
@@ -568,15 +585,18 @@ class Worker:
             )
             try:
                 await self.checkpoints.write(
-                    running.name, head, changes, everything=everything, known=running.generation
+                    running.name, head, changes, everything=running.everything, known=running.generation
                 )
             except Overtaken:
                 _log.warning("%s belongs to another worker by now", running.name)
+                running.everything, running.unsent = True, {}
                 continue
             except Incomplete:
                 _log.warning("%s: the last checkpoint is not there; the next will be whole", running.name)
+                running.everything, running.unsent = True, {}
                 continue
-            running.sequence, running.covered, running.everything = head.sequence, offsets, False
+            running.sequence, running.covered = head.sequence, offsets
+            running.everything, running.unsent = False, {}
             running.generation = generation
             self.checkpoint_bytes += sum(
                 len(value or b"") for table in changes.values() for value in table.values()

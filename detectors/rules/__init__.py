@@ -1,0 +1,15 @@
+"""The written rules, one module a detector: points for what was found, and the sentences that say it.
+
+Each module has ``rules`` (all checks of a finding), ``SENTENCES`` (by code of a check), ``NOT_PROVED`` and
+``what`` (the subject of the summary).
+"""
+
+from types import ModuleType
+
+from detectors.rules import hashtags, near_duplicates
+
+RULES: dict[str, ModuleType] = {
+    "near_duplicates": near_duplicates,
+    "hashtags": hashtags,
+}
+"""By the detector's name, as it stands in alerts."""

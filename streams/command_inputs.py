@@ -1,0 +1,88 @@
+"""The inputs that a command is given: opened, never written over, and what could not be read of them."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+
+from streams.sources.formats import Reader, open_source
+from streams.sources.opening import InputError
+from streams.sources.records import Rejected, Tally
+from streams.telling import say
+
+
+def open_inputs(chosen: argparse.Namespace) -> list[Reader]:
+    """The readers of `chosen.files`; says which formats were guessed.
+
+    Raises
+    ------
+    InputError
+    """
+    readers = [open_source(path, chosen.format, chosen.mapping) for path in chosen.files]
+    for reader in readers:
+        if reader.guessed:
+            say(f"{reader.name} is read as {reader.format} (a guess; --format says otherwise).")
+    return readers
+
+
+def spare_inputs(chosen: argparse.Namespace) -> None:
+    """Refuse to write over what is read."""
+    for flag in ("alerts", "rejects", "store"):
+        path = getattr(chosen, flag, None)
+        for name in chosen.files:
+            with contextlib.suppress(OSError):
+                if path is not None and Path(path).samefile(name):
+                    raise InputError(f"--{flag} {path} is also an input: choose another file.")
+
+
+class Rejects:
+    """Keeps refused records as JSON lines, if asked to."""
+
+    def __init__(self, path: str | None) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+        if path is not None:
+            try:
+                self._file = Path(path).open("wb")  # noqa: SIM115  it lives as long as the command
+            except OSError as problem:
+                raise self._unwritable(problem) from None
+
+    def __call__(self, name: str, refused: Rejected) -> None:
+        """Keep one record of an input."""
+        if self._file is None:
+            return
+        record = {"input": name, "line": refused.line, "reason": refused.reason, "detail": refused.detail}
+        record["raw"] = refused.raw.decode("utf-8", "replace")
+        try:
+            self._file.write(orjson.dumps(record) + b"\n")
+        except OSError as problem:
+            raise self._unwritable(problem) from None
+
+    def close(self) -> None:
+        """Finish the file."""
+        if self._file is None:
+            return
+        failed = sys.exception()  # what ended the command already is the sentence to tell
+        try:
+            self._file.close()
+        except OSError as problem:
+            if failed is None:
+                raise self._unwritable(problem) from None
+
+    def _unwritable(self, problem: OSError) -> InputError:
+        return InputError(f"The rejects cannot be written to {self._path}: {problem.strerror}.")
+
+
+def tell_reading(tally: Tally, *, keeps: bool) -> None:
+    """What was refused while reading, and why."""
+    if tally.rejected:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in tally.reasons.most_common())
+        kept = "" if keeps else "; --rejects FILE keeps them"
+        say(f"{tally.rejected:,} record{'s' * (tally.rejected > 1)} refused ({reasons}){kept}.")
+    if not tally.posts:
+        say("warning: the input holds no post.")

@@ -1,0 +1,162 @@
+"""The CASES stage as a task: all that was found in, alerts out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import msgspec
+import orjson
+
+from detectors.alerts import instant, render
+from detectors.cases import Revision
+from detectors.judging import Found, Judge
+from detectors.pairs import Tie
+from detectors.state import Changes, Saved, merged, pack, unpack
+from streams.embedded import Settings
+from streams.kafka.stretches import Inbox, Output
+from streams.kafka.tasks.accounts import Scored
+from streams.kafka.tasks.records import Record, names, taken
+from streams.kafka.tasks.sampling import Sampling
+
+ALERT_HEADERS = [("content-type", b"application/cloudevents+json")]
+_tie_ticks = msgspec.msgpack.Decoder(list[tuple[int, list[Tie] | None]])
+_found_ticks = msgspec.msgpack.Decoder(list[tuple[int, Found | None]])
+_scored_ticks = msgspec.msgpack.Decoder(list[tuple[int, Scored | None]])
+
+
+class CasesTask:
+    """The CASES stage: the one partition of `findings` and of `background`.
+
+    Parameters
+    ----------
+    settings : Settings
+    clock_ms : callable
+        The wall clock, for `published_at`, which is the only thing that follows it.
+    """
+
+    stage = "cases"
+
+    def __init__(self, settings: Settings, clock_ms: Callable[[], int]) -> None:
+        partitions = settings.kafka.partitions
+        self._clock_ms = clock_ms
+        self._version = settings.version()
+        # Three inboxes, since a payload can only be saved by its own type; they move together.
+        self.found: Inbox[Found | None] = Inbox(names("subjects", partitions), Found | None, "found")
+        self.repeated: Inbox[list[Tie] | None] = Inbox(
+            names("pairs", partitions), list[Tie] | None, "repeated"
+        )
+        self.scored: Inbox[Scored | None] = Inbox(names("accounts", partitions), Scored | None, "scored")
+        self.sampling = Sampling()
+        self.judge = Judge(settings.cases, settings.pairs, settings.time.tick_s * 1000)
+        self.alerts: dict[str, int] = {"notice": 0, "warning": 0, "critical": 0}
+        self.canary_ms = 0
+        """Wall time at which the newest canary was seen; 0 before the first."""
+        self.canary_delay_ms = 0
+        self.time_ms = 0
+        """Up to here all was judged."""
+
+    def take(self, record: Record) -> Iterator[Output]:
+        """Take in one record of findings, repeated pairs or background."""
+        if record.topic == "findings" and record.offset == 0:
+            self.found.whole = self.repeated.whole = True
+        if record.topic == "background":
+            yield from taken(record, self.scored, _scored_ticks)
+        elif (dict(record.headers).get("source") or b"").startswith(b"pairs."):
+            yield from taken(record, self.repeated, _tie_ticks)
+        else:
+            yield from taken(record, self.found, _found_ticks)
+        yield from self._judge()
+
+    def heartbeat(self) -> Iterator[Output]:
+        """Judge what is complete by now; nothing is below that needs to be told."""
+        return self._judge()
+
+    def inboxes(self) -> list[Inbox[Any]]:
+        """What waits for other tasks."""
+        return [self.found, self.repeated, self.scored]
+
+    def stores(self) -> dict[str, Any]:
+        """What is held in memory, by name."""
+        return {"cases": self.judge.cases}
+
+    def _judge(self) -> Iterator[Output]:
+        limit = min(inbox.complete_ms() for inbox in self.inboxes())
+        found, repeated = dict(self.found.ready(limit)), dict(self.repeated.ready(limit))
+        for tick_ms, told in self.scored.ready(limit):
+            findings = [one for one in found.get(tick_ms, {}).values() if one is not None]
+            ties = [tie for some in repeated.get(tick_ms, {}).values() for tie in some or ()]
+            scored = [one for one in told.values() if one is not None]
+            texts = [finding for one in findings for finding in one.texts]
+            if not scored:  # the end of the input
+                yield from self._alerts(self.judge.finish(texts))
+                continue
+            tags = [tag for one in findings for tag in one.tags]
+            total = (sum(one.accounts for one in scored), sum(one.total for one in scored))
+            self.sampling.add(
+                tick_ms, posts=sum(one.posts for one in scored), shed=sum(one.shed for one in scored)
+            )
+            yield from self._alerts(self.judge.take(tick_ms, Found(texts, tags), ties, total))
+        yield from self._alerts(self.judge.silence(limit))
+        self.time_ms = max(self.time_ms, limit)
+        self._measure_canaries()
+
+    def _alerts(self, revisions: Iterable[Revision]) -> Iterator[Output]:
+        for revision in revisions:
+            alert = render(revision, self._version)
+            alert["data"]["published_at"] = instant(self._clock_ms())
+            alert["data"]["coverage"]["sampling"] = self.sampling.share(revision.tick_ms)
+            self.alerts[alert["data"]["severity"]] += 1
+            key = alert["data"]["case_id"].encode()
+            yield Output(
+                "alerts", 0, orjson.dumps(alert), [*ALERT_HEADERS, ("id", alert["id"].encode())], key
+            )
+
+    def _measure_canaries(self) -> None:
+        for finding in self.judge.canaries:
+            sent_ms = max(_sent_ms(member.post_id) for member in finding.posts)
+            if sent_ms > self.canary_ms:
+                self.canary_ms = sent_ms
+                self.canary_delay_ms = max(0, self._clock_ms() - sent_ms)
+        self.judge.canaries.clear()
+
+    # -- state -------------------------------------------------------------------------------------
+
+    def track(self) -> None:
+        """From now on, note what changes."""
+        self.judge.track()
+
+    def changes(self, *, everything: bool = False) -> Changes:
+        """What changed since the last call; all of it if asked so."""
+        head = _CasesHead(
+            self.time_ms, self.alerts, self.canary_ms, self.canary_delay_ms, self.sampling.minutes
+        )
+        return merged(
+            {"task": {"": pack(head)}},
+            *(inbox.changes(everything=everything) for inbox in self.inboxes()),
+            self.judge.changes(everything=everything),
+        )
+
+    def restore(self, saved: Saved) -> None:
+        """Go on from what was saved."""
+        head = unpack(saved["task"][""], _CasesHead)
+        self.time_ms, self.alerts = head.time_ms, head.alerts
+        self.canary_ms, self.canary_delay_ms = head.canary_ms, head.canary_delay_ms
+        self.sampling = Sampling(head.minutes)
+        for inbox in self.inboxes():
+            inbox.restore(saved)
+        self.judge.restore(saved)
+
+
+class _CasesHead(msgspec.Struct, array_like=True):
+    time_ms: int
+    alerts: dict[str, int]
+    canary_ms: int
+    canary_delay_ms: int
+    minutes: dict[int, tuple[int, int]] = {}
+
+
+def _sent_ms(post_id: str) -> int:
+    """When a canary was sent: its id is ``canary-<wall ms>-<number>``."""
+    part = post_id.split("-")
+    return int(part[1]) if len(part) == 3 and part[1].isdigit() else 0
