@@ -8,7 +8,7 @@ Seconds measure the machine and its neighbours. So everything is measured in one
 ...), over the same lines, and told as a ratio to *orjson*, which is `orjson.loads` of each line:
 
 * *pipeline*: what `vigie replay` does with a sorted file, from the bytes of the file to the alerts: lines
-  cut, decoded and checked, ticks, accounts, near-duplicates, hashtags, co-reposts, pairs, cases;
+  cut, decoded and checked, ticks, accounts, near-duplicates, hashtags, co-sharing, pairs, cases;
 * *pipeline, sorting*: the same, with the posts sorted first, as for an archive in any order;
 * *naive*: `benchmarks/naive.py`, the first attempt that everybody writes, over the first lines only.
 
@@ -45,7 +45,7 @@ from naive import Naive
 
 from detectors import sketches
 from detectors.accounts import stage
-from detectors.groups.co_sharing import CoReposts
+from detectors.groups.co_sharing import CoSharing
 from detectors.groups.hashtags import Hashtags
 from detectors.groups.near_duplicates import NearDuplicates
 from detectors.pairs import Pairs
@@ -247,7 +247,7 @@ def _places() -> list[tuple[str, Any, str]]:
         ("near-duplicates: band table", sketches.BandTable, "meet"),
         ("near-duplicates: places, words, clusters", NearDuplicates, "take"),
         ("hashtags", Hashtags, "take"),
-        ("co-reposts", CoReposts, "take"),
+        ("co-sharing", CoSharing, "take"),
         ("pairs", Pairs, "add"),
         ("severity", Pipeline, "_assess"),
     ]

@@ -12,7 +12,7 @@ from typing import Any
 from detectors import __version__
 from detectors.accounts import automation
 from detectors.cases import Judged, Revision
-from detectors.findings import Evidence, Finding, Member, Subject, author_of
+from detectors.findings import Edge, Evidence, Finding, Member, Subject, author_of
 from detectors.rules import RULES
 from detectors.rules.checks import Check
 from detectors.rules.sentences import Both
@@ -148,7 +148,20 @@ def _finding(judged: Judged) -> dict[str, Any]:
         "targets": [{"value": name, "accounts": accounts} for name, accounts in finding.targets],
         "score": judged.assessment.score,
         "evidence": finding.evidence,
+        "edges": [_edge(edge) for edge in finding.edges],
         "reasons": [_reason(judged, reason) for reason in judged.assessment.reasons],
+    }
+
+
+def _edge(edge: Edge) -> dict[str, Any]:
+    return {
+        "accounts": [author_of(edge.one), author_of(edge.other)],
+        "objects": edge.objects,
+        "quick": edge.quick,
+        "shared": [
+            _subject(subject) | {"posts": list(posts)}
+            for subject, posts in zip(edge.shared, edge.posts, strict=True)
+        ],
     }
 
 

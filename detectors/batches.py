@@ -8,9 +8,12 @@ from zlib import crc32
 
 import msgspec
 
-from detectors.events import CANARY, Post
-from detectors.findings import Member
+from detectors.events import CANARY, Post, milliseconds
+from detectors.findings import Member, Subject, account_key
 from detectors.text import Fingerprint, text_key
+
+SEQUENCE = 3
+"""Hashtags in their order from which a sequence is an object of its own."""
 
 
 class TextSignal(msgspec.Struct, array_like=True, gc=False):
@@ -35,14 +38,40 @@ class TagSignal(msgspec.Struct, array_like=True, gc=False):
     original: bool
 
 
-class RepostSignal(msgspec.Struct, array_like=True, gc=False):
-    """One account that reposts one post."""
+class ShareSignal(msgspec.Struct, array_like=True, gc=False):
+    """One account that shares one object: reposts a post, answers one, uses a link, a picture, a tag."""
 
     time_ms: int
     post_id: str
     account: str
+    activity: int
+    """See `Member.activity`."""
+    object: Subject
+
+
+class AmplifierSignal(msgspec.Struct, array_like=True, gc=False):
+    """One account that reposts another one, the source."""
+
+    member: Member
     source: str
-    """Key of the post reposted."""
+    """Account key of the account reposted."""
+    post: str
+    """Id of the post reposted."""
+    delay_ms: int | None
+    """From that post to the repost; None where its date is unknown."""
+
+
+class MentionSignal(msgspec.Struct, array_like=True, gc=False):
+    """A post that names an account, or answers it."""
+
+    member: Member
+    target: str
+    """Id or handle of the account, as the network gives it."""
+    first: bool
+    """Whether the author had not named it before, as far as is remembered."""
+    reply: bool
+    key: int
+    """Key of the text without names, links and numbers, see `detectors.text.text_key`; 0 where too short."""
 
 
 class Signals(msgspec.Struct, array_like=True):
@@ -51,13 +80,15 @@ class Signals(msgspec.Struct, array_like=True):
     tick_ms: int
     texts: list[TextSignal]
     tags: list[TagSignal]
-    reposts: list[RepostSignal]
+    shares: list[ShareSignal]
+    amplifiers: list[AmplifierSignal]
+    mentions: list[MentionSignal]
     canaries: int = 0
     """How many of the texts are the canary's, which no count includes."""
 
 
 def shard_of(value: str, shards: int) -> int:
-    """The shard of a hashtag or of a reposted post. Of several shards the first is left to the texts.
+    """The shard of a subject that is no text. Of several shards the first is left to the texts.
 
     >>> [shard_of("debate", shards) for shards in (1, 2)]
     [0, 1]
@@ -69,7 +100,7 @@ def spread(signals: Signals, shards: int) -> list[Signals]:
     """The signals of one tick by shard: all texts to the first, each hashtag and reposted post to its own."""
     if shards == 1:
         return [signals]
-    parts = [Signals(signals.tick_ms, [], [], []) for _ in range(shards)]
+    parts = [Signals(signals.tick_ms, [], [], [], [], []) for _ in range(shards)]
     parts[0].texts, parts[0].canaries = signals.texts, signals.canaries
     for use in signals.tags:
         names: dict[int, list[str]] = {}
@@ -80,8 +111,12 @@ def spread(signals: Signals, shards: int) -> list[Signals]:
                 use if len(mine) == len(use.hashtags) else msgspec.structs.replace(use, hashtags=tuple(mine))
             )
             parts[shard].tags.append(part)
-    for repost in signals.reposts:
-        parts[shard_of(repost.source, shards)].reposts.append(repost)
+    for share in signals.shares:
+        parts[shard_of(share.object.value, shards)].shares.append(share)
+    for amplifier in signals.amplifiers:
+        parts[shard_of(amplifier.source, shards)].amplifiers.append(amplifier)
+    for mention in signals.mentions:
+        parts[shard_of(mention.target, shards)].mentions.append(mention)
     return parts
 
 
@@ -93,18 +128,20 @@ def merge(parts: Sequence[Signals]) -> Signals:
         parts[0].tick_ms,
         sorted((one for part in parts for one in part.texts), key=_place),
         sorted((one for part in parts for one in part.tags), key=_place),
-        sorted((one for part in parts for one in part.reposts), key=_repost_place),
+        sorted((one for part in parts for one in part.shares), key=_share_place),
+        sorted((one for part in parts for one in part.amplifiers), key=_place),
+        sorted((one for part in parts for one in part.mentions), key=_place),
         sum(part.canaries for part in parts),
     )
 
 
-def _place(signal: TextSignal | TagSignal) -> tuple[int, str, str]:
+def _place(signal: TextSignal | TagSignal | AmplifierSignal | MentionSignal) -> tuple[int, str, str]:
     member = signal.member
     return member.time_ms, member.account.partition("\x1f")[0], member.post_id
 
 
-def _repost_place(repost: RepostSignal) -> tuple[int, str, str]:
-    return repost.time_ms, repost.account.partition("\x1f")[0], repost.post_id
+def _share_place(share: ShareSignal) -> tuple[int, str, str]:
+    return share.time_ms, share.account.partition("\x1f")[0], share.post_id
 
 
 @dataclass(slots=True)
@@ -126,11 +163,17 @@ class SignalBatch:
     def __len__(self) -> int:
         return len(self.posts)
 
+    links: list[tuple[str, ...]] = field(default_factory=list)
+    """Of each post, normalised."""
+    strangers: list[frozenset[str]] = field(default_factory=list)
+    """Of each post the accounts it names that its author had not named before."""
+
     def signals(self) -> Signals:
         """The same as one signal a (post, subject)."""
-        signals = Signals(self.tick_ms, [], [], [])
-        texts, tags, reposts = signals.texts, signals.tags, signals.reposts
-        for post, member, print_ in zip(self.posts, self.members, self.fingerprints, strict=True):
+        signals = Signals(self.tick_ms, [], [], [], [], [])
+        texts, tags = signals.texts, signals.tags
+        rows = zip(self.posts, self.members, self.fingerprints, self.links, self.strangers, strict=True)
+        for post, member, print_, links, strangers in rows:
             if print_.key:
                 texts.append(TextSignal(member, post.text, print_.key, print_.folded))
                 signals.canaries += post.platform == CANARY
@@ -138,7 +181,39 @@ class SignalBatch:
             if member.hashtags:
                 key = print_.key if not repost else text_key(post.ref_id) if post.ref_id else 0
                 tags.append(TagSignal(member, member.hashtags, key, not repost))
-            if repost and post.ref_id:
-                source = f"{post.platform}\x1f{post.ref_id}"
-                reposts.append(RepostSignal(post.time_ms, post.id, member.account, source))
+            for subject in _objects(post, member, links):
+                signals.shares.append(
+                    ShareSignal(post.time_ms, post.id, member.account, member.activity, subject)
+                )
+            if repost:
+                if post.ref_author_id:
+                    signals.amplifiers.append(_amplifier(post, member, post.ref_author_id))
+            elif member.targets:
+                for target in dict.fromkeys(member.targets):
+                    signals.mentions.append(
+                        MentionSignal(member, target, target in strangers, post.kind == "reply", print_.key)
+                    )
         return signals
+
+
+def _objects(post: Post, member: Member, links: tuple[str, ...]) -> list[Subject]:
+    """What a post shares with others, each once; of a repost only the post reposted."""
+    ref = f"{post.platform}\x1f{post.ref_id}" if post.ref_id else ""
+    if post.kind == "repost":
+        return [Subject("post", ref)] if ref else []
+    objects = [Subject("link", link) for link in links]
+    if post.media:
+        objects += [Subject("media", f"{post.platform}\x1f{name}") for name in dict.fromkeys(post.media)]
+    if ref and post.kind == "reply":
+        objects.append(Subject("reply", ref))
+    if member.hashtags:
+        objects += [Subject("hashtag", name) for name in member.hashtags]
+        if len(member.hashtags) >= SEQUENCE:
+            objects.append(Subject("sequence", " ".join(member.hashtags)))
+    return objects
+
+
+def _amplifier(post: Post, member: Member, source: str) -> AmplifierSignal:
+    made = post.ref_created_at
+    delay_ms = None if made is None else max(0, post.time_ms - milliseconds(made))
+    return AmplifierSignal(member, account_key(post.platform, source), post.ref_id or "", delay_ms)

@@ -38,6 +38,23 @@ class Member(NamedTuple):
     """Whether the text names a source itself ("via @paper", "RT @name")."""
     declared: bool
     """Whether the author's profile says that it is a newsroom, a party, an organisation or a bot."""
+    activity: int = 0
+    """Posts of the author of late, this one included: each counts half as much after twelve hours."""
+
+
+class Edge(NamedTuple):
+    """Two accounts that shared things, with the evidence."""
+
+    one: str
+    other: str
+    objects: int
+    """Distinct things that both shared, each time shortly after one another."""
+    quick: int
+    """How many of these within the short window."""
+    shared: tuple[Subject, ...]
+    """The newest of these things."""
+    posts: tuple[tuple[str, str], ...]
+    """For each of them the id of the post of each of the two."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +81,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Accounts that the posts name, with how many of the group name each; the most named first."""
     text_keys: tuple[int, ...] = ()
     """Keys of the exact folds of a group of copies, see `detectors.text.text_key`."""
+    edges: tuple[Edge, ...] = ()
+    """Of a group that is tied pair by pair: its strongest pairs."""
 
 
 class Measured(msgspec.Struct, frozen=True, array_like=True):

@@ -15,7 +15,8 @@ from detectors.cases import Cases, CaseSettings, Judged, Revision
 from detectors.events import CANARY
 from detectors.findings import Finding, Measured
 from detectors.groups.hashtags import TagReferences
-from detectors.pairs import PairSettings, Repetition, Tie
+from detectors.groups.networks import Networks, NetworkSettings
+from detectors.pairs import PairSettings, Repeated, Repetition
 from detectors.severity import assess
 from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
 
@@ -25,8 +26,9 @@ _CANARY_ACCOUNT = f"{CANARY}\x1f"
 class Found(msgspec.Struct, array_like=True):
     """What the SUBJECTS stage found in one tick."""
 
-    texts: list[Finding]
+    findings: list[Finding]
     tags: list[Measured]
+    """To be set against comparable ones first."""
 
 
 class _OpenGroup(Record, tag="open_groups"):
@@ -60,10 +62,12 @@ class Judge:
         pairs: PairSettings,
         tick_ms: int,
         on_judged: Callable[[Judged], None] | None = None,
+        networks: NetworkSettings | None = None,
     ) -> None:
         self.background = ScoreBackground()
         self.references = TagReferences()
         self.repetition = Repetition(pairs)
+        self.networks = Networks(networks, pairs.window_hours)
         self.cases = Cases(cases)
         self.judged = 0
         self.open_groups: set[str] = set()
@@ -77,7 +81,12 @@ class Judge:
         self._groups, self._head = Table(_OpenGroup), Sheet(_Head)
 
     def take(
-        self, tick_ms: int, found: Found, repeated: list[Tie], scored: tuple[int, int] = (0, 0)
+        self,
+        tick_ms: int,
+        found: Found,
+        repeated: Repeated,
+        scored: tuple[int, int] = (0, 0),
+        posts: int = 0,
     ) -> Iterator[Revision]:
         """Judge one tick. Every tick at which the stream had a post must be given, in order.
 
@@ -86,16 +95,22 @@ class Judge:
         tick_ms : int
         found : Found
             In any order.
-        repeated : list of Tie
+        repeated : Repeated
             From the PAIRS stage.
         scored : (int, int)
             Accounts scored for the first time, and the sum of their scores.
+        posts : int
+            Posts of the tick.
         """
         yield from self.silence(tick_ms - 1)
         self.background.add(*scored, tick_ms)
-        self.repetition.take(repeated, tick_ms)
+        self.repetition.take(repeated.ties, tick_ms)
         self.last_tick = tick_ms
-        findings = [*found.texts, *self.references.take(found.tags, tick_ms)]
+        findings = [
+            *found.findings,
+            *self.references.take(found.tags, tick_ms),
+            *self.networks.take(repeated, self.repetition, posts=posts, tick_ms=tick_ms),
+        ]
         yield from self.cases.take(self._assess(findings, tick_ms), tick_ms)
 
     def silence(self, until_ms: int) -> Iterator[Revision]:
@@ -110,9 +125,9 @@ class Judge:
             self.last_tick = tick
             yield from self.cases.take([], tick)
 
-    def finish(self, texts: list[Finding]) -> Iterator[Revision]:
+    def finish(self, findings: list[Finding]) -> Iterator[Revision]:
         """What waits at the end of an input: the last findings, and what a cool-down holds back."""
-        yield from self.cases.take(self._assess(texts, self.last_tick), self.last_tick)
+        yield from self.cases.take(self._assess(findings, self.last_tick), self.last_tick)
         yield from self.cases.finish(self.last_tick)
 
     def _assess(self, findings: list[Finding], tick_ms: int) -> list[Judged]:
@@ -143,7 +158,7 @@ class Judge:
     def track(self) -> None:
         """From now on, note what changes."""
         self._changed.track()
-        for part in (self.background, self.references, self.repetition, self.cases):
+        for part in (self.background, self.references, self.repetition, self.networks, self.cases):
             part.track()
 
     def changes(self, everything: bool = False) -> Changes:
@@ -156,6 +171,7 @@ class Judge:
             self.background.changes(everything),
             self.references.changes(everything),
             self.repetition.changes(everything),
+            self.networks.changes(everything),
             self.cases.changes(everything),
         )
 
@@ -169,4 +185,5 @@ class Judge:
         self.background.restore(saved)
         self.references.restore(saved)
         self.repetition.restore(saved)
+        self.networks.restore(saved)
         self.cases.restore(saved)

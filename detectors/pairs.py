@@ -16,11 +16,14 @@ from typing import NamedTuple
 
 import msgspec
 
+from detectors.findings import Subject
 from detectors.state import Changes, Noted, Record, Saved, Sheet, StateError, Table, merged, refusing
 
 HOUR_MS = 3_600_000
-_TIMES = 16
-"""Shared objects of one pair of which the time is kept; the oldest go first."""
+_TIES = 32
+"""Shared objects of one pair that are kept; the oldest go first."""
+_TELLING = ("text", "post")
+"""Kinds of objects whose repetition speaks for a group that another detector found."""
 
 
 class PairSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,7 +31,9 @@ class PairSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     window_hours: int = 24
     min_objects: int = 2
-    max_pairs: int = 1_000_000
+    close_s: int = 60
+    """Ties within so many seconds are coincidences, of which chance gives a number that can be told."""
+    max_pairs: int = 400_000
 
 
 class Tie(NamedTuple):
@@ -37,16 +42,38 @@ class Tie(NamedTuple):
     one: str
     other: str
     time_ms: int
+    """Of the later one of the two."""
+    gap_ms: int
+    """From the first account's share to the second's; negative where the second came first."""
+    object: Subject
+    posts: tuple[str, str] = ("", "")
+    """Ids of the posts with which the first and the second account shared it."""
+    activity: tuple[int, int] = (1, 1)
+    """See `detectors.findings.Member.activity`, of both."""
+
+
+class Repeated(msgspec.Struct, array_like=True):
+    """What the PAIRS stage tells of one tick."""
+
+    ties: list[Tie]
+    """Of pairs that share several objects by now."""
+    coincidences: int = 0
+    """Times at which two accounts came close to each other, once or again, with whatever they shared then."""
 
 
 Pair = tuple[str, str]
 
 
-class _Pair(Record, tag="pairs"):
-    """When two accounts last shared something, and whether it was the second thing or a later one."""
+class _Once(Record, tag="pairs_once"):
+    """The one tie of two accounts so far."""
+
+    tie: Tie
+
+
+class _Again(Record, tag="pairs_again"):
+    """When two accounts that share several objects last shared one."""
 
     time_ms: int
-    again: bool
 
 
 class _PairsHead(Record, tag="pairs_head"):
@@ -57,9 +84,9 @@ class _PairsHead(Record, tag="pairs_head"):
 
 
 class _Repeated(Record, tag="repetition"):
-    """When two accounts shared something."""
+    """What two accounts shared, in order of time."""
 
-    times: list[int]
+    ties: list[Tie]
 
 
 class _RepetitionHead(Record, tag="repetition_head"):
@@ -81,71 +108,90 @@ def _pair_of(key: str) -> Pair:
     return pair
 
 
+def _in_order(tie: Tie) -> Tie:
+    """The same tie with its accounts in order."""
+    if tie.one <= tie.other:
+        return tie
+    return Tie(tie.other, tie.one, tie.time_ms, -tie.gap_ms, tie.object, tie.posts[::-1], tie.activity[::-1])
+
+
 class Pairs:
     """The PAIRS stage: counts distinct shared objects of each pair over a sliding window; bounded.
+
+    Two ties of one pair at one moment are one coincidence: a post that carries a link, a picture and two
+    hashtags shares four objects at once with its copy.
 
     Examples
     --------
     >>> pairs = Pairs()
-    >>> pairs.take([Tie("a", "b", 0)], 0)
-    []
-    >>> pairs.take([Tie("b", "a", 10)], 10)
-    [Tie(one='a', other='b', time_ms=0), Tie(one='a', other='b', time_ms=10)]
-    >>> pairs.take([Tie("a", "b", 20)], 20)
-    [Tie(one='a', other='b', time_ms=20)]
+    >>> first, second = (Tie("a", "b", at, 5, Subject("link", f"l{at}")) for at in (0, 10))
+    >>> pairs.take([first], 0)
+    Repeated(ties=[], coincidences=1)
+    >>> [tie.time_ms for tie in pairs.take([second], 10).ties]
+    [0, 10]
     """
 
     def __init__(self, settings: PairSettings | None = None) -> None:
         self.settings = settings or PairSettings()
         self._window_ms = self.settings.window_hours * HOUR_MS
-        self._once: dict[tuple[str, str], int] = {}
-        self._again: dict[tuple[str, str], int] = {}
+        self._close_ms = self.settings.close_s * 1000
+        self._once: dict[Pair, Tie] = {}
+        self._again: dict[Pair, int] = {}
         """Newest time of each pair that shared two objects or more."""
         self._minute = 0
         self.evicted = 0
         self._changed: Noted[Pair] = Noted()
-        self._table, self._head = Table(_Pair), Sheet(_PairsHead)
+        self._firsts, self._seconds, self._head = Table(_Once), Table(_Again), Sheet(_PairsHead)
 
     def __len__(self) -> int:
         return len(self._once) + len(self._again)
 
-    def take(self, ties: Iterable[Tie], tick_ms: int) -> list[Tie]:
+    def take(self, ties: Iterable[Tie], tick_ms: int) -> Repeated:
         """Count the ties of one tick; return those of pairs that share several objects by now.
 
         Each tie must be of an object that the pair has not shared before.
         """
-        repeated: list[Tie] = []
+        repeated = Repeated([])
         # By time, so that those that wait for a second object stand in order of time, also after a restart.
-        ordered = sorted((at, min(one, other), max(one, other)) for one, other, at in ties)
-        for time_ms, one, other in ordered:
-            pair = (one, other)
+        for tie in sorted(map(_in_order, ties), key=_place):
+            pair = tie.one, tie.other
             self._changed.add(pair)
-            if pair in self._again:
-                self._again[pair] = max(time_ms, self._again[pair])
-                repeated.append(Tie(one, other, time_ms))
-                continue
-            before = self._once.pop(pair, None)
-            if before is None or time_ms - before > self._window_ms:
-                self._once[pair] = time_ms
-            else:
-                self._again[pair] = max(before, time_ms)
-                repeated += (Tie(one, other, before), Tie(one, other, time_ms))
+            new = self._count(pair, tie, repeated.ties)
+            repeated.coincidences += new and abs(tie.gap_ms) <= self._close_ms
         if tick_ms // 60_000 != self._minute:
             self._minute = tick_ms // 60_000
             self._expire(tick_ms - self._window_ms)
         while len(self) > self.settings.max_pairs:
             self.evicted += 1
-            store = self._once or self._again
+            store: dict[Pair, Tie] | dict[Pair, int] = self._once or self._again
             pair = next(iter(store))
             del store[pair]
             self._changed.add(pair)
         return repeated
 
+    def _count(self, pair: Pair, tie: Tie, repeated: list[Tie]) -> bool:
+        """Count one tie; whether its moment is a new one."""
+        newest = self._again.get(pair)
+        if newest is not None:
+            self._again[pair] = max(tie.time_ms, newest)
+            repeated.append(tie)
+            return tie.time_ms != newest
+        before = self._once.get(pair)
+        if before is not None and before.time_ms == tie.time_ms:
+            return False
+        self._once.pop(pair, None)
+        if before is None or tie.time_ms - before.time_ms > self._window_ms:
+            self._once[pair] = tie
+        else:
+            self._again[pair] = max(before.time_ms, tie.time_ms)
+            repeated += (before, tie)
+        return True
+
     def _expire(self, limit_ms: int) -> None:
         """Forget what lies before the window."""
         old = []
-        for pair, time_ms in self._once.items():
-            if time_ms >= limit_ms:
+        for pair, tie in self._once.items():
+            if tie.time_ms >= limit_ms:
                 break
             old.append(pair)
         for pair in old:
@@ -162,16 +208,23 @@ class Pairs:
 
     def changes(self, everything: bool = False) -> Changes:
         """The records that changed since the last call; see `detectors.state`."""
-        pairs = self._changed.take(chain(self._once, self._again), everything)
+        noted = self._changed.take(chain(self._once, self._again), everything)
+        # A pair goes from one table to the other, and back again: what is told of all is only what is held.
+        firsts = self._once if everything else noted
+        seconds = self._again if everything else noted
         return merged(
             self._head.told(_PairsHead(self.evicted, self._minute), everything),
-            self._table.told({_pair_key(pair): self._packed(pair) for pair in pairs}),
+            self._firsts.told({_pair_key(pair): self._first(pair) for pair in firsts}),
+            self._seconds.told({_pair_key(pair): self._second(pair) for pair in seconds}),
         )
 
-    def _packed(self, pair: Pair) -> _Pair | None:
-        again = pair in self._again
-        time_ms = (self._again if again else self._once).get(pair)
-        return None if time_ms is None else _Pair(time_ms, again)
+    def _first(self, pair: Pair) -> _Once | None:
+        tie = self._once.get(pair)
+        return None if tie is None else _Once(tie)
+
+    def _second(self, pair: Pair) -> _Again | None:
+        time_ms = self._again.get(pair)
+        return None if time_ms is None else _Again(time_ms)
 
     @refusing
     def restore(self, saved: Saved) -> None:
@@ -179,9 +232,16 @@ class Pairs:
         head = self._head.read(saved)
         if head is not None:
             self.evicted, self._minute = head.evicted, head.minute
-        pairs = ((one.time_ms, _pair_of(key), one.again) for key, one in self._table.read(saved))
-        for time_ms, pair, again in sorted(pairs):
-            (self._again if again else self._once)[pair] = time_ms
+        once = {_pair_of(key): one.tie for key, one in self._firsts.read(saved)}
+        if any(pair != (tie.one, tie.other) for pair, tie in once.items()):
+            raise StateError("a tie stands under another pair's key")
+        self._once = dict(sorted(once.items(), key=lambda one: _place(one[1])))
+        again = ((one.time_ms, _pair_of(key)) for key, one in self._seconds.read(saved))
+        self._again = {pair: time_ms for time_ms, pair in sorted(again)}
+
+
+def _place(tie: Tie) -> tuple[int, str, str, Subject]:
+    return tie.time_ms, tie.one, tie.other, tie.object
 
 
 class Repetition:
@@ -190,7 +250,7 @@ class Repetition:
     Examples
     --------
     >>> graph = Repetition()
-    >>> graph.take([Tie("a", "b", 0), Tie("a", "b", 10)], 10)
+    >>> graph.take([Tie("a", "b", at, 5, Subject("text", f"t{at}")) for at in (0, 10)], 10)
     >>> graph.among(["a", "b", "c"], 10)
     (2, 2)
     """
@@ -198,28 +258,37 @@ class Repetition:
     def __init__(self, settings: PairSettings | None = None) -> None:
         self.settings = settings or PairSettings()
         self._window_ms = self.settings.window_hours * HOUR_MS
-        self._partners: dict[str, dict[str, list[int]]] = {}
+        self._partners: dict[str, dict[str, list[Tie]]] = {}
         self._minute = 0
         self._changed: Noted[Pair] = Noted()
         self._table, self._head = Table(_Repeated), Sheet(_RepetitionHead)
 
     def take(self, ties: Iterable[Tie], tick_ms: int) -> None:
         """Take in the repeated ties of one tick."""
-        for one, other, time_ms in sorted(ties):
-            times = self._partners.get(one, {}).get(other)
-            if times is None:
-                times = []
-                self._partners.setdefault(one, {})[other] = times
-                self._partners.setdefault(other, {})[one] = times
-            times.append(time_ms)
-            del times[:-_TIMES]
-            self._changed.add((one, other) if one < other else (other, one))
+        for tie in sorted(map(_in_order, ties), key=_place):
+            one, other = tie.one, tie.other
+            held = self._partners.get(one, {}).get(other)
+            if held is None:
+                held = []
+                self._partners.setdefault(one, {})[other] = held
+                self._partners.setdefault(other, {})[one] = held
+            held.append(tie)
+            del held[:-_TIES]
+            self._changed.add((one, other))
         if tick_ms // 60_000 != self._minute:
             self._minute = tick_ms // 60_000
             self._expire(tick_ms - self._window_ms)
 
+    def between(self, one: str, other: str, now_ms: int) -> list[Tie]:
+        """What two accounts shared within the window, the newest last; the accounts of each tie in order."""
+        limit = now_ms - self._window_ms
+        return [tie for tie in self._partners.get(one, {}).get(other, ()) if tie.time_ms >= limit]
+
     def among(self, accounts: Iterable[str], now_ms: int) -> tuple[int, int]:
-        """How a group's accounts are tied among themselves by repeated sharing.
+        """How a group's accounts are tied among themselves by the same texts and reposts.
+
+        Links, pictures, tags and answers are left out: the readers of one paper, or all who follow one
+        debate, share these.
 
         Returns
         -------
@@ -233,9 +302,10 @@ class Repetition:
         linked = most = 0
         for one in group:
             best = 0
-            for other, times in self._partners.get(one, {}).items():
+            for other, ties in self._partners.get(one, {}).items():
                 if other in group:
-                    best = max(best, sum(1 for time_ms in times if time_ms >= limit))
+                    telling = (tie for tie in ties if tie.time_ms >= limit and tie.object.kind in _TELLING)
+                    best = max(best, sum(1 for _ in telling))
             linked += best >= least
             most = max(most, best)
         return linked, most if most >= least else 0
@@ -243,7 +313,8 @@ class Repetition:
     def _expire(self, limit_ms: int) -> None:
         for one in list(self._partners):
             partners = self._partners[one]
-            for other in [name for name, times in partners.items() if max(times) < limit_ms]:
+            old = [name for name, ties in partners.items() if max(tie.time_ms for tie in ties) < limit_ms]
+            for other in old:
                 del partners[other]
                 self._changed.add((one, other) if one < other else (other, one))
             if not partners:
@@ -263,8 +334,8 @@ class Repetition:
         )
 
     def _packed(self, one: str, other: str) -> _Repeated | None:
-        times = self._partners.get(one, {}).get(other)
-        return None if times is None else _Repeated(times)
+        ties = self._partners.get(one, {}).get(other)
+        return None if ties is None else _Repeated(ties)
 
     @refusing
     def restore(self, saved: Saved) -> None:
@@ -274,5 +345,5 @@ class Repetition:
             self._minute = head.minute
         for key, pair in self._table.read(saved):
             one, other = _pair_of(key)
-            self._partners.setdefault(one, {})[other] = pair.times
-            self._partners.setdefault(other, {})[one] = pair.times
+            self._partners.setdefault(one, {})[other] = pair.ties
+            self._partners.setdefault(other, {})[one] = pair.ties

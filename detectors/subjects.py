@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from detectors.batches import Signals
-from detectors.groups.co_sharing import CoReposts, CoRepostSettings
+from detectors.groups.co_sharing import CoSharing, CoSharingSettings
 from detectors.groups.hashtags import Hashtags, HashtagSettings
 from detectors.groups.near_duplicates import NearDuplicates, NearDuplicateSettings
 from detectors.judging import Found
@@ -25,8 +25,8 @@ class SubjectSettings(Protocol):
         """Of hashtags."""
 
     @property
-    def co_reposts(self) -> CoRepostSettings:
-        """Of reposts of one post."""
+    def co_sharing(self) -> CoSharingSettings:
+        """Of things that several accounts share."""
 
 
 class _Head(Record, tag="subjects"):
@@ -49,7 +49,7 @@ class Subjects:
         others = shards == 1 or shard > 0
         self.near_duplicates = NearDuplicates(settings.near_duplicates) if shard == 0 else None
         self.hashtags = Hashtags(settings.hashtags) if others else None
-        self.co_reposts = CoReposts(settings.co_reposts) if others else None
+        self.co_sharing = CoSharing(settings.co_sharing) if others else None
         self._last_tick = 0
         self._head = Sheet(_Head)
 
@@ -59,11 +59,11 @@ class Subjects:
         found = Found([], [])
         ties: list[Tie] = []
         if self.near_duplicates is not None:
-            found.texts, ties = self.near_duplicates.take(signals)
+            found.findings, ties = self.near_duplicates.take(signals)
         if self.hashtags is not None:
             found.tags = self.hashtags.take(signals)
-        if self.co_reposts is not None:
-            ties += self.co_reposts.take(signals)
+        if self.co_sharing is not None:
+            ties += self.co_sharing.take(signals)
         return found, ties
 
     def finish(self) -> Found:
@@ -73,7 +73,7 @@ class Subjects:
 
     def stores(self) -> dict[str, Any]:
         """What is held in memory, by name."""
-        named = {"texts": self.near_duplicates, "hashtags": self.hashtags, "reposts": self.co_reposts}
+        named = {"texts": self.near_duplicates, "hashtags": self.hashtags, "shared": self.co_sharing}
         return {name: part for name, part in named.items() if part is not None}
 
     def track(self) -> None:

@@ -12,6 +12,8 @@ from importlib import import_module
 from typing import NoReturn, TypeAlias
 
 from detectors import __version__
+from detectors.groups.exact_co_sharing import KINDS as EDGE_KINDS
+from detectors.groups.exact_co_sharing import MAX_WINDOW_MS
 from streams import commands
 from streams.embedded import spare_collector
 from streams.explain import KINDS as EXPLAIN_KINDS
@@ -170,6 +172,43 @@ def _others(commands_: _Commands) -> None:
     _add_json(config)
 
 
+def _edges(commands_: _Commands) -> None:
+    parser = _add(
+        commands_,
+        "edges",
+        commands.edges,
+        "list every pair of accounts that shared the same objects soon after one another, as CSV",
+        "  vigie edges posts.jsonl.gz --by repost > pairs.csv\n"
+        "  vigie edges tweets.csv --format io-archive --by link --window 10 --min-objects 3\n"
+        "  vigie edges posts.jsonl --by hashtag-sequence --evidence | jq .\n\n"
+        "A post counts once for each object it holds. Links and hashtags tie accounts across platforms,\n"
+        "all else only within one; ids stand as in the input, without the platform, which --json names.\n"
+        "A pair is no proof that two accounts belong together (docs/edges.md).",
+    )
+    _add_input(parser)
+    parser.add_argument("--by", required=True, choices=EDGE_KINDS, help="what two accounts must share")
+    parser.add_argument(
+        "--window",
+        type=_window,
+        default=60.0,
+        metavar="S",
+        help="how many seconds apart two posts may be, inclusive (default 60)",
+    )
+    parser.add_argument(
+        "--min-objects",
+        type=_positive_int,
+        default=2,
+        metavar="N",
+        help="on how many different objects a pair must coincide (default 2)",
+    )
+    _add_json(parser)
+    parser.add_argument(
+        "--evidence",
+        action="store_true",
+        help="JSON with the objects of each pair and the first two posts on each",
+    )
+
+
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="C.toml", help="settings file (see `vigie config show`)")
     _add_set(parser)
@@ -295,6 +334,14 @@ def _not_negative(text: str) -> float:
     raise argparse.ArgumentTypeError(f"{text!r} is not a number, 0 or more")
 
 
+def _window(text: str) -> float:
+    most = MAX_WINDOW_MS // 1000
+    with contextlib.suppress(ValueError):
+        if 0 <= (value := float(text)) <= most:
+            return value
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, 0 to {most} (a year)")
+
+
 def _positive(text: str) -> float:
     with contextlib.suppress(ValueError):
         if 0 < (value := float(text)) < float("inf"):
@@ -332,6 +379,7 @@ def parser() -> argparse.ArgumentParser:
     commands_ = top.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
     _replay(commands_)
     _others(commands_)
+    _edges(commands_)
     _kafka(commands_)
     return top
 

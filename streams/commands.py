@@ -16,6 +16,7 @@ from streams import explain as explaining
 from streams import metrics, ranking, settings
 from streams.clock import clock_ms
 from streams.command_inputs import Rejects, open_inputs, spare_inputs, tell_reading
+from streams.edges import Collected, as_csv, as_json
 from streams.embedded import Alert, Pipeline
 from streams.outputs.alert_file import AlertFile
 from streams.outputs.terminal import Terminal, printable
@@ -308,4 +309,33 @@ def config(chosen: argparse.Namespace) -> int:
         print(f"\n[{section}]")
         for name, value in values.items():
             print(settings.toml_line(name, value))
+    return 0
+
+
+def edges(chosen: argparse.Namespace) -> int:
+    """`vigie edges`."""
+    spare_inputs(chosen)
+    window_ms = round(chosen.window * 1000)
+    tally, rejects = Tally(), Rejects(chosen.rejects)
+    collected = Collected(chosen.by, window_ms)
+    try:
+        with progress("reading", "posts") as tell:
+            for posts in _told(posts_of(open_inputs(chosen), tally, rejects), tell):
+                collected.take(posts)
+    finally:
+        rejects.close()
+    tell_reading(tally, keeps=chosen.rejects is not None)
+    for sentence in collected.warnings():
+        say(sentence)
+    watched = sys.stdout.isatty()
+    with progress("comparing", "pairs of posts") as tell:
+        found = collected.edges(window_ms, chosen.min_objects, evidence=chosen.evidence, progress=tell)
+        if chosen.json or chosen.evidence:
+            lines = as_json(found, chosen.by)
+        else:
+            lines = as_csv(found, printable if watched else str)
+        # A counter in the same terminal would stand between the lines.
+        for line in list(lines) if watched else lines:
+            sys.stdout.buffer.write(line)
+    sys.stdout.buffer.flush()
     return 0

@@ -19,9 +19,10 @@ from detectors.alerts import render
 from detectors.batches import SignalBatch
 from detectors.cases import CaseSettings, Judged, Revision
 from detectors.events import Post
-from detectors.groups.co_sharing import CoRepostSettings
+from detectors.groups.co_sharing import CoSharingSettings
 from detectors.groups.hashtags import HashtagSettings
 from detectors.groups.near_duplicates import NearDuplicateSettings
+from detectors.groups.networks import NetworkSettings
 from detectors.judging import Judge
 from detectors.pairs import Pairs, PairSettings
 from detectors.subjects import Subjects
@@ -47,8 +48,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     accounts: AccountSettings = msgspec.field(default_factory=AccountSettings)
     near_duplicates: NearDuplicateSettings = msgspec.field(default_factory=NearDuplicateSettings)
     hashtags: HashtagSettings = msgspec.field(default_factory=HashtagSettings)
-    co_reposts: CoRepostSettings = msgspec.field(default_factory=CoRepostSettings)
+    co_sharing: CoSharingSettings = msgspec.field(default_factory=CoSharingSettings)
     pairs: PairSettings = msgspec.field(default_factory=PairSettings)
+    networks: NetworkSettings = msgspec.field(default_factory=NetworkSettings)
     cases: CaseSettings = msgspec.field(default_factory=CaseSettings)
     kafka: KafkaSettings = msgspec.field(default_factory=KafkaSettings)
     redis: RedisSettings = msgspec.field(default_factory=RedisSettings)
@@ -60,7 +62,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return hashlib.blake2b(msgspec.json.encode(detection, order="sorted"), digest_size=6).hexdigest()
 
 
-_DETECTION = ("time", "accounts", "near_duplicates", "hashtags", "co_reposts", "pairs", "cases")
+_DETECTION = ("time", "accounts", "near_duplicates", "hashtags", "co_sharing", "pairs", "networks", "cases")
 
 
 @dataclass(slots=True)
@@ -96,7 +98,9 @@ class Pipeline:
         self.accounts = Accounts(self.settings.accounts)
         self.subjects = Subjects(self.settings)
         self.pairs = Pairs(self.settings.pairs)
-        self.judge = Judge(self.settings.cases, self.settings.pairs, self.buffer.tick_ms, on_judged)
+        self.judge = Judge(
+            self.settings.cases, self.settings.pairs, self.buffer.tick_ms, on_judged, self.settings.networks
+        )
         self.tallies = Tallies()
         self._on_batch = on_batch
 
@@ -119,11 +123,16 @@ class Pipeline:
         self.gate.advance(last)
         self.buffer.advance(last)
         yield from self._ready()
-        yield from self._rendered(self.judge.finish(self.subjects.finish().texts))
+        yield from self._rendered(self.judge.finish(self.subjects.finish().findings))
 
     def stores(self) -> dict[str, Any]:
         """What is held in memory, by name."""
-        outer = {"accounts": self.accounts, "pairs": self.pairs, "cases": self.judge.cases}
+        outer = {
+            "accounts": self.accounts,
+            "pairs": self.pairs,
+            "networks": self.judge.networks,
+            "cases": self.judge.cases,
+        }
         return self.subjects.stores() | outer
 
     def _ready(self) -> Iterator[Alert]:
@@ -138,7 +147,7 @@ class Pipeline:
         repeated = self.pairs.take(ties, tick_ms)
         self.tallies.processed += len(posts)
         self.tallies.ticks += 1
-        return self.judge.take(tick_ms, found, repeated, batch.scored)
+        return self.judge.take(tick_ms, found, repeated, batch.scored, len(posts))
 
     def _rendered(self, revisions: Iterable[Revision]) -> Iterator[Alert]:
         for revision in revisions:

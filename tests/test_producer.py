@@ -330,7 +330,7 @@ def test_a_silent_source_is_not_a_dead_one(monkeypatch):
 
 def clocked(monkeypatch, now_ms: int) -> Callable[[int], None]:
     clock = {"ms": now_ms, "s": time.monotonic()}
-    monkeypatch.setattr(producer, "_clock_ms", lambda: clock["ms"])
+    monkeypatch.setattr(producer, "clock_ms", lambda: clock["ms"])
     monkeypatch.setattr(producer.time, "monotonic", lambda: clock["s"])
 
     def on(ms: int) -> None:

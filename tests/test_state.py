@@ -39,7 +39,7 @@ from detectors.events import Post
 from detectors.findings import Subject
 from detectors.groups import cluster_records, text_cluster
 from detectors.groups import tag as tags
-from detectors.groups.co_sharing import CoReposts, CoRepostSettings
+from detectors.groups.co_sharing import CoSharing, CoSharingSettings
 from detectors.groups.comparables import Comparables
 from detectors.groups.hashtags import Hashtags, HashtagSettings, TagReferences
 from detectors.groups.near_duplicates import NearDuplicates, NearDuplicateSettings
@@ -120,14 +120,14 @@ class Chain:
         self.accounts = Accounts()
         self.texts = NearDuplicates(texts)
         self.hashtags = Hashtags(hashtags)
-        self.reposts = CoReposts()
+        self.shared = CoSharing()
         self.pairs = Pairs()
         self.judge = Judge(CaseSettings(close_minutes=20), PairSettings(), TICK)
         self.inputs: dict[str, list[Any]] = {}
 
     @property
     def parts(self):
-        return self.buffer, self.accounts, self.texts, self.hashtags, self.reposts, self.pairs, self.judge
+        return self.buffer, self.accounts, self.texts, self.hashtags, self.shared, self.pairs, self.judge
 
     def take(self, posts: list[Post], watermark_ms: int) -> bytes:
         """Posts in, alerts out."""
@@ -141,17 +141,18 @@ class Chain:
         batch = self.accounts.take(tick_ms, posts)
         signals = batch.signals()
         findings, ties = self.texts.take(signals)
-        all_ties = [*ties, *self.reposts.take(signals)]
+        all_ties = [*ties, *self.shared.take(signals)]
         repeated = self.pairs.take(all_ties, tick_ms)
         found = Found(findings, self.hashtags.take(signals))
-        alerts = [render(one, "v") for one in self.judge.take(tick_ms, found, repeated, batch.scored)]
+        given = (tick_ms, found, repeated, batch.scored, len(posts))
+        alerts = [render(one, "v") for one in self.judge.take(*given)]
         for name, value in (
             ("accounts", (tick_ms, posts)),
             ("signals", signals),
             ("ties", (tick_ms, all_ties)),
             ("repeated", (tick_ms, repeated)),
             ("measured", (tick_ms, found.tags)),
-            ("judge", (tick_ms, found, repeated, batch.scored)),
+            ("judge", given),
         ):
             self.inputs.setdefault(name, []).append(value)
         return alerts
@@ -231,8 +232,8 @@ def word_steps(seed: int) -> list[tuple[str, int]]:
     return [(sentence(rng).lower(), number * 40_000) for number in range(300)]
 
 
-def feed_scores(background: ScoreBackground, step: tuple[int, Any, Any, tuple[int, int]]) -> Any:
-    tick_ms, _, _, (accounts, total) = step
+def feed_scores(background: ScoreBackground, step: tuple[int, Any, Any, tuple[int, int], int]) -> Any:
+    tick_ms, _, _, (accounts, total), _ = step
     background.add(30 * accounts, 30 * total, tick_ms)
     return background.share(), background.accounts
 
@@ -263,10 +264,14 @@ def comparable_steps(seed: int) -> list[tuple[str, int, int, float | None]]:
 
 def feed_repetition(graph: Repetition, step: tuple[int, list[Any]]) -> Any:
     tick_ms, repeated = step
-    graph.take(repeated, tick_ms)
+    graph.take(repeated.ties, tick_ms)
     return [
         graph.among([f"x\x1f{name}{n}" for n in range(20)], tick_ms) for name in ("copier", "pusher", "blend")
     ]
+
+
+def feed_shared(shared: CoSharing, signals: Signals) -> Any:
+    return shared.take(signals), len(shared), shared.evicted, shared.viral
 
 
 def feed_judge(judge: Judge, step: Any) -> Any:
@@ -350,11 +355,19 @@ KINDS = {
         comparable_steps,
         feed_comparables,
     ),
-    "reposts": Kept(CoReposts, given_to("signals"), lambda one, step: (one.take(step), len(one))),
-    "reposts of few minutes": Kept(
-        lambda: CoReposts(CoRepostSettings(window_minutes=2, viral_accounts=4, max_posts=3)),
+    "shared": Kept(CoSharing, given_to("signals"), feed_shared),
+    "shared of few minutes": Kept(
+        lambda: CoSharing(
+            CoSharingSettings(
+                repost_window_minutes=2,
+                viral_accounts=4,
+                crowd_accounts=2,
+                max_objects=3,
+                max_single_objects=4,
+            )
+        ),
         given_to("signals"),
-        lambda one, step: (one.take(step), len(one), one.evicted),
+        feed_shared,
     ),
     "pairs": Kept(Pairs, given_to("ties"), lambda one, step: (one.take(step[1], step[0]), len(one))),
     "pairs of one hour": Kept(
@@ -462,17 +475,19 @@ def test_the_streams_of_these_tests_have_what_may_go_wrong():
     """Clusters that merge, expire and settle; cases that merge and close; samples, halvings, evictions."""
     chain = Chain()
     events: dict[str, int] = dict.fromkeys(("merged", "closed", "updated"), 0)
-    sampled = 0
+    sampled = edges = 0
     for tick_ms, posts in by_tick(long_stream(0)):
         for alert in chain.tick(tick_ms, posts):
             status = alert["data"]["status"]
             events[status] = events.get(status, 0) + 1
         sampled = max(sampled, *(one.accounts.level for one in chain.hashtags._tags.values()), 0)
+        edges = max(edges, len(chain.judge.networks))
     assert events["updated"] > 3
     assert min(events["closed"], events["merged"]) > 5
     assert chain.texts.verified > 20
     assert chain.texts.words._halved_ms > START_MS + 60 * MINUTE
     assert sampled > 0
+    assert edges > 10
 
 
 # -- what is kept -----------------------------------------------------------------------------------
@@ -571,7 +586,7 @@ def a_record_of_each_table() -> dict[str, bytes]:
     return {name: next(iter(table.values())) for name, table in filled("chain").items()}
 
 
-WITH_TABLES = ["buffer", "accounts", "words", "scores", "texts", "hashtags", "references", "reposts", "pairs"]
+WITH_TABLES = ["buffer", "accounts", "words", "scores", "texts", "hashtags", "references", "shared", "pairs"]
 WITH_TABLES += ["repetition", "judge"]
 
 

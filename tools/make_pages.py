@@ -29,6 +29,8 @@ PAGES = {
     "near-duplicates": "detectors.groups.near_duplicates",
     "hashtags": "detectors.groups.hashtags",
     "co-sharing": "detectors.groups.co_sharing",
+    "networks": "detectors.groups.networks",
+    "exact-co-sharing": "detectors.groups.exact_co_sharing",
     "automation-score": "detectors.accounts.automation",
     "declared-accounts": "detectors.accounts.declared",
 }
@@ -61,7 +63,7 @@ def page(title: str, module: ModuleType) -> str:
 def _settings(module: ModuleType) -> str:
     for name, cls in vars(module).items():
         if name.endswith("Settings") and cls.__module__ == module.__name__:
-            section = module.__name__.rpartition(".")[2].replace("co_sharing", "co_reposts")
+            section = module.__name__.rpartition(".")[2]
             rows = [f"| `{section}.{field}` | {value} |" for field, value in _defaults(cls)]
             return "\n## Settings\n\n| name | default |\n|---|---|\n" + "\n".join(rows) + "\n"
     return ""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import Literal
+from zlib import crc32
 
 import msgspec
 import numpy as np
@@ -16,12 +17,16 @@ from detectors.accounts.declared import is_declared
 from detectors.batches import SignalBatch
 from detectors.events import Post, milliseconds
 from detectors.findings import Member, account_key
+from detectors.links import normalise_link
 from detectors.state import Changes, Noted, Record, Saved, Sheet, StateError, Table, merged, refusing
 from detectors.text import NO_FINGERPRINT, Fingerprint, fingerprint, names_its_source, read_entities
 
 HOUR_MS = 3_600_000
 NO_SCORE = -1
 _LANGUAGES, _LANGUAGE_LENGTH = 4, 35
+_HALF_LIFE_MS = 12 * HOUR_MS
+_ADDRESSED = 24
+"""Accounts that one named, of which the last ones are remembered."""
 
 Languages = tuple[tuple[str, int], ...]
 """Languages of an account's own posts with how many were in each, the most used first."""
@@ -44,6 +49,10 @@ class Account(Record, tag="accounts", gc=False):
     key: str
     first_ms: int
     last_ms: int
+    activity: float = 0.0
+    """Posts of late: each counts half as much after twelve hours."""
+    addressed: bytes = b""
+    """Checksums of the accounts that it named last, four bytes each, the newest last."""
     posts: int = 0
     reposts: int = 0
     score: int = NO_SCORE
@@ -118,18 +127,22 @@ class Accounts:
         batch = SignalBatch(tick_ms, posts, scored=self._score(posts, accounts))
         for post, account in zip(posts, accounts, strict=True):
             print_, tags, targets, links = _read(post)
+            named = tuple(filter(None, targets))
             batch.fingerprints.append(print_)
+            batch.links.append(tuple(dict.fromkeys(map(normalise_link, links))) if links else ())
+            batch.strangers.append(_addresses(account, named) if named and post.kind != "repost" else _NOBODY)
             batch.members.append(
                 Member(
                     post.time_ms,
                     post.id,
                     account.key,
                     account.score,
-                    tuple(filter(None, targets)),
+                    named,
                     normalise_tags(tags) if tags else (),
                     bool(links),
                     "@" in post.text and names_its_source(post.text),
                     account.declared,
+                    math.ceil(account.activity),
                 )
             )
         self._forget()
@@ -144,6 +157,7 @@ class Accounts:
             else:
                 self._again[key] = account
         account.posts += 1
+        account.activity = 1 + account.activity * 0.5 ** ((post.time_ms - account.last_ms) / _HALF_LIFE_MS)
         if post.kind == "repost":
             account.reposts += 1
         elif post.lang:
@@ -235,6 +249,32 @@ class Accounts:
                 raise StateError("an account's record stands under another account's key")
             account.languages = shared.setdefault(account.languages, account.languages)
             (self._once if account.posts < 2 else self._again)[key] = account
+
+
+_NOBODY: frozenset[str] = frozenset()
+
+
+def _addresses(account: Account, targets: Sequence[str]) -> frozenset[str]:
+    """Note whom an account names; those that it is not known to have named before."""
+    known = account.addressed
+    fresh = []
+    for target in dict.fromkeys(targets):
+        mark = crc32(target.encode("utf-8", "surrogatepass")).to_bytes(4, "big")
+        place = _find(known, mark)
+        if place < 0:
+            fresh.append(target)
+        else:
+            known = known[:place] + known[place + 4 :]
+        known += mark
+    account.addressed = known[-4 * _ADDRESSED :]
+    return frozenset(fresh)
+
+
+def _find(marks: bytes, mark: bytes) -> int:
+    place = marks.find(mark)
+    while place > 0 and place % 4:  # found across two marks
+        place = marks.find(mark, place + 1)
+    return place
 
 
 def _read(post: Post) -> tuple[Fingerprint, Sequence[str], Sequence[str], Sequence[str]]:

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections import Counter, deque
 from itertools import combinations
 
-from detectors.findings import Member, stable_id
+from detectors.findings import Member, Subject, stable_id
 from detectors.pairs import Pair, Tie
 from detectors.sketches import jaccard, shingles
 from detectors.state import Blocks, Noted
@@ -199,7 +199,14 @@ class TextCluster:
                 pair = (one, other) if one < other else (other, one)
                 if one != other and pair not in self.pairs:
                     self.pairs[pair] = None
-                    ties.append(Tie(*pair, max(when, at)))
+                    ties.append(
+                        Tie(
+                            *pair,
+                            max(when, at),
+                            at - when if one < other else when - at,
+                            Subject("text", self.cluster_id),
+                        )
+                    )
         return ties
 
     # -- checkpoints -------------------------------------------------------------------------------

@@ -6,10 +6,11 @@ Each module has ``rules`` (all checks of a finding), ``SENTENCES`` (by code of a
 
 from types import ModuleType
 
-from detectors.rules import hashtags, near_duplicates
+from detectors.rules import co_sharing, hashtags, near_duplicates
 
 RULES: dict[str, ModuleType] = {
     "near_duplicates": near_duplicates,
     "hashtags": hashtags,
+    "co_sharing": co_sharing,
 }
 """By the detector's name, as it stands in alerts."""

@@ -227,8 +227,9 @@ class AccountsTask:
         for tick_ms, posts in self.buffer.ready():
             batch = self.accounts.take(tick_ms, posts)
             self.counts.processed += len(posts)
-            self.counts.canaries += sum(post.platform == CANARY for post in posts)
-            scored = Scored(*batch.scored, len(posts), self._untold_shed)
+            canaries = sum(post.platform == CANARY for post in posts)
+            self.counts.canaries += canaries
+            scored = Scored(*batch.scored, len(posts) - canaries, self._untold_shed)
             self._untold_shed = 0
             ticks.append((tick_ms, spread(batch.signals(), self._partitions), scored))
         yield from self._tell(ticks)

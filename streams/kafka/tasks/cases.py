@@ -11,7 +11,7 @@ import orjson
 from detectors.alerts import instant, render
 from detectors.cases import Revision
 from detectors.judging import Found, Judge
-from detectors.pairs import Tie
+from detectors.pairs import Repeated
 from detectors.state import Changes, Saved, merged, pack, unpack
 from streams.embedded import Settings
 from streams.kafka.stretches import Inbox, Output
@@ -20,7 +20,7 @@ from streams.kafka.tasks.records import Record, names, taken
 from streams.kafka.tasks.sampling import Sampling
 
 ALERT_HEADERS = [("content-type", b"application/cloudevents+json")]
-_tie_ticks = msgspec.msgpack.Decoder(list[tuple[int, list[Tie] | None]])
+_repeated_ticks = msgspec.msgpack.Decoder(list[tuple[int, Repeated | None]])
 _found_ticks = msgspec.msgpack.Decoder(list[tuple[int, Found | None]])
 _scored_ticks = msgspec.msgpack.Decoder(list[tuple[int, Scored | None]])
 
@@ -43,12 +43,12 @@ class CasesTask:
         self._version = settings.version()
         # Three inboxes, since a payload can only be saved by its own type; they move together.
         self.found: Inbox[Found | None] = Inbox(names("subjects", partitions), Found | None, "found")
-        self.repeated: Inbox[list[Tie] | None] = Inbox(
-            names("pairs", partitions), list[Tie] | None, "repeated"
-        )
+        self.repeated: Inbox[Repeated | None] = Inbox(names("pairs", partitions), Repeated | None, "repeated")
         self.scored: Inbox[Scored | None] = Inbox(names("accounts", partitions), Scored | None, "scored")
         self.sampling = Sampling()
-        self.judge = Judge(settings.cases, settings.pairs, settings.time.tick_s * 1000)
+        self.judge = Judge(
+            settings.cases, settings.pairs, settings.time.tick_s * 1000, networks=settings.networks
+        )
         self.alerts: dict[str, int] = {"notice": 0, "warning": 0, "critical": 0}
         self.canary_ms = 0
         """Wall time at which the newest canary was seen; 0 before the first."""
@@ -63,7 +63,7 @@ class CasesTask:
         if record.topic == "background":
             yield from taken(record, self.scored, _scored_ticks)
         elif (dict(record.headers).get("source") or b"").startswith(b"pairs."):
-            yield from taken(record, self.repeated, _tie_ticks)
+            yield from taken(record, self.repeated, _repeated_ticks)
         else:
             yield from taken(record, self.found, _found_ticks)
         yield from self._judge()
@@ -78,25 +78,27 @@ class CasesTask:
 
     def stores(self) -> dict[str, Any]:
         """What is held in memory, by name."""
-        return {"cases": self.judge.cases}
+        return {"networks": self.judge.networks, "cases": self.judge.cases}
 
     def _judge(self) -> Iterator[Output]:
         limit = min(inbox.complete_ms() for inbox in self.inboxes())
         found, repeated = dict(self.found.ready(limit)), dict(self.repeated.ready(limit))
         for tick_ms, told in self.scored.ready(limit):
             findings = [one for one in found.get(tick_ms, {}).values() if one is not None]
-            ties = [tie for some in repeated.get(tick_ms, {}).values() for tie in some or ()]
+            pairs = [one for one in repeated.get(tick_ms, {}).values() if one is not None]
+            ties = Repeated(
+                [tie for one in pairs for tie in one.ties], sum(one.coincidences for one in pairs)
+            )
             scored = [one for one in told.values() if one is not None]
-            texts = [finding for one in findings for finding in one.texts]
+            groups = [finding for one in findings for finding in one.findings]
             if not scored:  # the end of the input
-                yield from self._alerts(self.judge.finish(texts))
+                yield from self._alerts(self.judge.finish(groups))
                 continue
             tags = [tag for one in findings for tag in one.tags]
             total = (sum(one.accounts for one in scored), sum(one.total for one in scored))
-            self.sampling.add(
-                tick_ms, posts=sum(one.posts for one in scored), shed=sum(one.shed for one in scored)
-            )
-            yield from self._alerts(self.judge.take(tick_ms, Found(texts, tags), ties, total))
+            posts = sum(one.posts for one in scored)
+            self.sampling.add(tick_ms, posts=posts, shed=sum(one.shed for one in scored))
+            yield from self._alerts(self.judge.take(tick_ms, Found(groups, tags), ties, total, posts))
         yield from self._alerts(self.judge.silence(limit))
         self.time_ms = max(self.time_ms, limit)
         self._measure_canaries()
