@@ -29,7 +29,10 @@ _TELLING = ("text", "post")
 class PairSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of repeated sharing by pairs of accounts."""
 
-    window_hours: int = 24
+    window_hours: int = 168
+    """How long it is remembered what two accounts shared."""
+    recent_hours: int = 24
+    """How far back repetition speaks for a group that another detector found."""
     min_objects: int = 2
     close_s: int = 60
     """Ties within so many seconds are coincidences, of which chance gives a number that can be told."""
@@ -52,6 +55,28 @@ class Tie(NamedTuple):
     """See `detectors.findings.Member.activity`, of both."""
 
 
+class Share(NamedTuple):
+    """One account's newest share of one object."""
+
+    time_ms: int
+    post_id: str
+    activity: int
+    """See `detectors.findings.Member.activity`."""
+
+
+def tie(shared: Subject, one: str, first: Share, other: str, second: Share) -> Tie:
+    """The tie of two accounts that shared an object."""
+    return Tie(
+        one,
+        other,
+        max(first.time_ms, second.time_ms),
+        second.time_ms - first.time_ms,
+        shared,
+        (first.post_id, second.post_id),
+        (first.activity, second.activity),
+    )
+
+
 class Repeated(msgspec.Struct, array_like=True):
     """What the PAIRS stage tells of one tick."""
 
@@ -71,9 +96,9 @@ class _Once(Record, tag="pairs_once"):
 
 
 class _Again(Record, tag="pairs_again"):
-    """When two accounts that share several objects last shared one."""
+    """The newest tie of two accounts that share several objects."""
 
-    time_ms: int
+    tie: Tie
 
 
 class _PairsHead(Record, tag="pairs_head"):
@@ -118,13 +143,15 @@ def _in_order(tie: Tie) -> Tie:
 class Pairs:
     """The PAIRS stage: counts distinct shared objects of each pair over a sliding window; bounded.
 
-    Two ties of one pair at one moment are one coincidence: a post that carries a link, a picture and two
-    hashtags shares four objects at once with its copy.
+    Two ties of one pair by the same two posts are one coincidence: a post that carries a link, a picture and
+    two hashtags shares four objects at once with its copy.
 
     Examples
     --------
     >>> pairs = Pairs()
-    >>> first, second = (Tie("a", "b", at, 5, Subject("link", f"l{at}")) for at in (0, 10))
+    >>> first, second = (
+    ...     Tie("a", "b", at, 5, Subject("link", f"l{at}"), (f"a{at}", f"b{at}")) for at in (0, 10)
+    ... )
     >>> pairs.take([first], 0)
     Repeated(ties=[], coincidences=1)
     >>> [tie.time_ms for tie in pairs.take([second], 10).ties]
@@ -136,8 +163,8 @@ class Pairs:
         self._window_ms = self.settings.window_hours * HOUR_MS
         self._close_ms = self.settings.close_s * 1000
         self._once: dict[Pair, Tie] = {}
-        self._again: dict[Pair, int] = {}
-        """Newest time of each pair that shared two objects or more."""
+        self._again: dict[Pair, Tie] = {}
+        """Newest tie of each pair that shared two objects or more."""
         self._minute = 0
         self.evicted = 0
         self._changed: Noted[Pair] = Noted()
@@ -163,27 +190,27 @@ class Pairs:
             self._expire(tick_ms - self._window_ms)
         while len(self) > self.settings.max_pairs:
             self.evicted += 1
-            store: dict[Pair, Tie] | dict[Pair, int] = self._once or self._again
+            store = self._once or self._again
             pair = next(iter(store))
             del store[pair]
             self._changed.add(pair)
         return repeated
 
     def _count(self, pair: Pair, tie: Tie, repeated: list[Tie]) -> bool:
-        """Count one tie; whether its moment is a new one."""
+        """Count one tie; whether it is of two posts that had not tied the pair yet."""
         newest = self._again.get(pair)
         if newest is not None:
-            self._again[pair] = max(tie.time_ms, newest)
+            self._again[pair] = max(tie, newest, key=_place)
             repeated.append(tie)
-            return tie.time_ms != newest
+            return tie.posts != newest.posts
         before = self._once.get(pair)
-        if before is not None and before.time_ms == tie.time_ms:
+        if before is not None and before.posts == tie.posts:
             return False
         self._once.pop(pair, None)
         if before is None or tie.time_ms - before.time_ms > self._window_ms:
             self._once[pair] = tie
         else:
-            self._again[pair] = max(before.time_ms, tie.time_ms)
+            self._again[pair] = max(before, tie, key=_place)
             repeated += (before, tie)
         return True
 
@@ -197,7 +224,7 @@ class Pairs:
         for pair in old:
             del self._once[pair]
         self._changed.update(old)
-        old = [pair for pair, newest in self._again.items() if newest < limit_ms]
+        old = [pair for pair, newest in self._again.items() if newest.time_ms < limit_ms]
         for pair in old:
             del self._again[pair]
         self._changed.update(old)
@@ -223,8 +250,8 @@ class Pairs:
         return None if tie is None else _Once(tie)
 
     def _second(self, pair: Pair) -> _Again | None:
-        time_ms = self._again.get(pair)
-        return None if time_ms is None else _Again(time_ms)
+        tie = self._again.get(pair)
+        return None if tie is None else _Again(tie)
 
     @refusing
     def restore(self, saved: Saved) -> None:
@@ -232,12 +259,16 @@ class Pairs:
         head = self._head.read(saved)
         if head is not None:
             self.evicted, self._minute = head.evicted, head.minute
-        once = {_pair_of(key): one.tie for key, one in self._firsts.read(saved)}
-        if any(pair != (tie.one, tie.other) for pair, tie in once.items()):
-            raise StateError("a tie stands under another pair's key")
-        self._once = dict(sorted(once.items(), key=lambda one: _place(one[1])))
-        again = ((one.time_ms, _pair_of(key)) for key, one in self._seconds.read(saved))
-        self._again = {pair: time_ms for time_ms, pair in sorted(again)}
+        self._once = _by_pair((key, one.tie) for key, one in self._firsts.read(saved))
+        self._again = _by_pair((key, one.tie) for key, one in self._seconds.read(saved))
+
+
+def _by_pair(told: Iterable[tuple[str, Tie]]) -> dict[Pair, Tie]:
+    """The ties of saved pairs, in order of time."""
+    ties = {_pair_of(key): tie for key, tie in told}
+    if any(pair != (tie.one, tie.other) for pair, tie in ties.items()):
+        raise StateError("a tie stands under another pair's key")
+    return dict(sorted(ties.items(), key=lambda one: _place(one[1])))
 
 
 def _place(tie: Tie) -> tuple[int, str, str, Subject]:
@@ -297,7 +328,7 @@ class Repetition:
             objects that a pair of the group shared.
         """
         group = set(accounts)
-        limit = now_ms - self._window_ms
+        limit = now_ms - self.settings.recent_hours * HOUR_MS
         least = self.settings.min_objects
         linked = most = 0
         for one in group:

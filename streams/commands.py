@@ -273,21 +273,13 @@ def top(chosen: argparse.Namespace) -> int:
         print_json(rows)
         return 0
     table = Table(box=None, pad_edge=False, show_edge=False)
-    for column in ("", chosen.kind, "posts", "share", "accounts", "posts/account", "expected bot share"):
-        table.add_column(column, justify="left" if column == chosen.kind else "right")
+    columns = ranking.columns(chosen.kind)
+    for column in columns:
+        # Only the subject may be folded where the terminal is narrow.
+        text = column == chosen.kind
+        table.add_column(column, justify="left" if text else "right", no_wrap=not text, overflow="fold")
     for row in rows:
-        bots = "not enough data"
-        if row["bot_share"] is not None:
-            bots = f"{row['bot_share']:.0%} ({row['bot_share_low']:.0%} to {row['bot_share_high']:.0%})"
-        table.add_row(
-            str(row["rank"]),
-            printable(row["value"])[:90],
-            f"{row['posts']:,}",
-            f"{row['share']:.1%}",
-            f"{row['accounts']:,}",
-            f"{row['posts_per_account']:.2f}",
-            bots,
-        )
+        table.add_row(*(printable(show(row))[:90] for show in columns.values()))
     console().print(table)
     return 0
 

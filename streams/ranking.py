@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from detectors.accounts.stage import Accounts
@@ -11,9 +11,12 @@ from detectors.background import expected_share
 from detectors.batches import SignalBatch
 from detectors.events import Post
 from detectors.text import read_entities, template
+from streams.reposted import Reposted
 
 KINDS = ("hashtags", "texts", "sources", "links", "targets")
 _MAX_VALUES = 500_000
+_SMALL = 100
+"""So many of a unit of time are shown in it, more in the next."""
 
 
 class Ranking:
@@ -29,6 +32,8 @@ class Ranking:
         self._posts: Counter[str] = Counter()
         self._accounts: dict[str, dict[str, int]] = defaultdict(dict)
         self._shown: dict[str, str] = {}
+        self._reposted: dict[str, Reposted] = {}
+        """Of each source what only sources have."""
 
     def take(self, batch: SignalBatch) -> None:
         """Count the posts of one batch."""
@@ -37,6 +42,8 @@ class Ranking:
                 self._posts[value] += 1
                 self._total += 1
                 self._accounts[value][member.account] = member.score
+                if self.kind == "sources":
+                    self._reposted.setdefault(value, Reposted()).add(post, member.account)
         if len(self._posts) > _MAX_VALUES:
             self._forget()
 
@@ -60,6 +67,7 @@ class Ranking:
         for value in [value for value, accounts in self._accounts.items() if len(accounts) == 1]:
             del self._posts[value], self._accounts[value]
             self._shown.pop(value, None)
+            self._reposted.pop(value, None)
             self.forgotten += 1
 
     def rows(self, limit: int) -> list[dict[str, Any]]:
@@ -81,7 +89,52 @@ class Ranking:
             "share": round(posts / self._total, 4),
             "accounts": accounts,
             "posts_per_account": round(posts / accounts, 2),
+            **(self._reposted[value].measures() if self.kind == "sources" else {}),
         } | expected_share(scores)
+
+
+def columns(kind: str) -> dict[str, Callable[[dict[str, Any]], str]]:
+    """The columns of the table of one kind: heading, and how a row's figure is shown.
+
+    >>> row = {"rank": 1, "value": "12", "posts": 9, "share": 0.5, "accounts": 3, "posts_per_account": 3.0,
+    ...        "posts_reposted": 4, "loyal_share": None, "median_delay_s": 75, "bot_share": None}
+    >>> [show(row) for show in columns("sources").values()]
+    ['1', '12', '9', '50.0%', '3', '3.00', '4', '?', '75 s', 'not enough data']
+    """
+    sources = kind == "sources"
+    return {
+        "": lambda row: str(row["rank"]),
+        kind: lambda row: str(row["value"]),
+        "reposts" if sources else "posts": lambda row: f"{row['posts']:,}",
+        "share": lambda row: f"{row['share']:.1%}",
+        "accounts": lambda row: f"{row['accounts']:,}",
+        "each" if sources else "posts/account": lambda row: f"{row['posts_per_account']:.2f}",
+        **(_OF_SOURCES if sources else {}),
+        "bot share" if sources else "expected bot share": _bots,
+    }
+
+
+def _bots(row: dict[str, Any]) -> str:
+    if row["bot_share"] is None:
+        return "not enough data"
+    return f"{row['bot_share']:.0%} ({row['bot_share_low']:.0%} to {row['bot_share_high']:.0%})"
+
+
+def _delay(row: dict[str, Any]) -> str:
+    seconds = row["median_delay_s"]
+    if seconds is None:
+        return "?"
+    for unit, length in (("s", 1), ("min", 60), ("h", 3600)):
+        if seconds < _SMALL * length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds // 86_400} d"
+
+
+_OF_SOURCES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "of posts": lambda row: "?" if row["posts_reposted"] is None else f"{row['posts_reposted']:,}",
+    "loyal": lambda row: "?" if row["loyal_share"] is None else f"{row['loyal_share']:.0%}",
+    "delay": _delay,
+}
 
 
 def rank(batches: Iterable[list[Post]], kind: str) -> Ranking:

@@ -43,6 +43,7 @@ from detectors.groups.co_sharing import CoSharing, CoSharingSettings
 from detectors.groups.comparables import Comparables
 from detectors.groups.hashtags import Hashtags, HashtagSettings, TagReferences
 from detectors.groups.near_duplicates import NearDuplicates, NearDuplicateSettings
+from detectors.groups.networks import NetworkSettings
 from detectors.groups.text_index import TextIndex
 from detectors.judging import Found, Judge
 from detectors.pairs import Pairs, PairSettings, Repetition
@@ -108,6 +109,8 @@ def by_tick(posts: list[Post]) -> list[tuple[int, list[Post]]]:
 
 # -- the whole chain --------------------------------------------------------------------------------
 
+ANY_CHANCE = NetworkSettings(chance=1e9, max_edges=60)
+"""Most posts of these streams are of operations: by their own measure nothing is beyond chance."""
 HASHTAGS = HashtagSettings(exact_accounts=12, max_copies=40)
 TEXTS = NearDuplicateSettings(index_rows=1 << 10)
 
@@ -122,7 +125,7 @@ class Chain:
         self.hashtags = Hashtags(hashtags)
         self.shared = CoSharing()
         self.pairs = Pairs()
-        self.judge = Judge(CaseSettings(close_minutes=20), PairSettings(), TICK)
+        self.judge = Judge(CaseSettings(close_minutes=20), PairSettings(), TICK, networks=ANY_CHANCE)
         self.inputs: dict[str, list[Any]] = {}
 
     @property
@@ -320,7 +323,7 @@ def chain_steps(seed: int) -> list[tuple[list[Post], int]]:
     return [*steps, ([], newest + 3 * 60 * MINUTE)]
 
 
-SHORT_PAIRS = PairSettings(window_hours=1)
+SHORT_PAIRS = PairSettings(window_hours=1, recent_hours=1)
 KINDS = {
     "buffer": Kept(TickBuffer, arrivals, feed_buffer),
     "accounts": Kept(Accounts, given_to("accounts"), feed_accounts),
@@ -374,9 +377,16 @@ KINDS = {
         lambda: Pairs(SHORT_PAIRS), given_to("ties"), lambda one, step: (one.take(step[1], step[0]), len(one))
     ),
     "repetition": Kept(lambda: Repetition(SHORT_PAIRS), given_to("repeated"), feed_repetition),
-    "judge": Kept(lambda: Judge(CaseSettings(), SHORT_PAIRS, TICK), given_to("judge"), feed_judge),
+    "judge": Kept(
+        lambda: Judge(CaseSettings(), SHORT_PAIRS, TICK, networks=ANY_CHANCE), given_to("judge"), feed_judge
+    ),
     "judge of short cases": Kept(
-        lambda: Judge(CaseSettings(close_minutes=9, overlap=0.3), SHORT_PAIRS, TICK),
+        lambda: Judge(
+            CaseSettings(close_minutes=9, overlap=0.3),
+            SHORT_PAIRS,
+            TICK,
+            networks=NetworkSettings(chance=1e9),
+        ),
         given_to("judge"),
         feed_judge,
     ),

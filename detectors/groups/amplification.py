@@ -178,7 +178,8 @@ class Amplification:
         return source
 
     def _add(self, source: Source, minute: int, use: AmplifierSignal) -> None:
-        source.expire(minute - self.settings.window_minutes + 1)
+        if not source.minutes or source.minutes[-1].minute != minute:
+            source.expire(minute - self.settings.window_minutes + 1)
         source.add(minute, use, quick_ms=1000 * self.settings.quick_s, max_posts=self.settings.max_posts)
 
     def _judge(self, source: Source, tick_ms: int) -> Measured | None:
@@ -193,11 +194,12 @@ class Amplification:
             source.judged = (min(held, accounts_before), min(reposts, reposts_before))
             return None
         source.judged = (held, reposts)
-        shares = self._shares(source)
+        devotions = self._devotions(source)
+        shares = self._shares(source, devotions)
         size = source.accounts.count()
         finding = None
         if held >= self.settings.min_accounts:
-            finding = self._finding(source, size, self._evidence(source, shares), tick_ms)
+            finding = self._finding(source, size, self._evidence(source, shares, devotions), tick_ms)
         return Measured(source.name, size, shares, finding)
 
     def _finding(self, source: Source, size: int, evidence: Evidence, tick_ms: int) -> Finding:
@@ -220,10 +222,9 @@ class Amplification:
             declared=sum(amplifier.declared for amplifier in source.amplifiers.values()),
         )
 
-    def _shares(self, source: Source) -> dict[str, tuple[int, int]]:
+    def _shares(self, source: Source, devotions: list[float]) -> dict[str, tuple[int, int]]:
         """For each measure: so many of so many."""
         scores = _scores(source)
-        devotions = self._devotions(source)
         return {
             "quick": (
                 sum(counts.quick for counts in source.minutes),
@@ -245,16 +246,19 @@ class Amplification:
     def _devotions(self, source: Source) -> list[float]:
         """Devotion of the amplifiers of which enough was seen, sorted."""
         busy: Iterable[Amplifier] = source.amplifiers.values()
-        return sorted(one.devotion() for one in busy if one.activity >= self.settings.busy)
+        least = self.settings.busy
+        return sorted(one.devotion() for one in busy if one.activity >= least)
 
-    def _evidence(self, source: Source, shares: dict[str, tuple[int, int]]) -> Evidence:
+    def _evidence(
+        self, source: Source, shares: dict[str, tuple[int, int]], devotions: list[float]
+    ) -> Evidence:
         evidence: Evidence = {name: _value(share) for name, share in shares.items()}
         evidence |= expected_share(_scores(source))
-        devotions = self._devotions(source)
         held = source.accounts.held
         counts = sorted(held.values(), reverse=True)
         evidence["posts_reposted"] = len(source.posts) or None
         evidence["median_delay_s"] = median_delay(counts.delays for counts in source.minutes)
+        evidence["quick_s"] = self.settings.quick_s
         evidence["known_delays"] = shares["quick"][1]
         evidence["median_devotion"] = round(median(devotions), 4) if devotions else None
         evidence["busy_accounts"] = len(devotions)

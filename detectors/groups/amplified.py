@@ -23,7 +23,7 @@ EVIDENCE_POSTS = 50
 HALF_LIFE_MS = 12 * 3_600_000
 """After which a repost counts half: that of `Member.activity`, with which it is compared."""
 _LARGE = 128
-"""Accounts, minutes and posts of a source from which it is a large one; it stays one as long as it is held."""
+"""Accounts, minutes and posts of a source from which it is a large one, as long as it is held."""
 
 
 class Minute(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=False):

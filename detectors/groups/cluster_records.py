@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from detectors.findings import Member
 from detectors.groups.text_cluster import TextCluster
-from detectors.pairs import Pair
+from detectors.pairs import Pair, Share
 from detectors.state import Blocks, Changes, Record, Saved, StateError, Table, merged
 
 _Item = TypeVar("_Item")
@@ -28,7 +28,7 @@ class _Text(Record, tag="cluster_texts"):
 
     dropped: bool
     """Whether its key leads to the cluster no more."""
-    sharers: dict[str, int]
+    sharers: dict[str, Share]
 
 
 class _Members(Record, tag="cluster_members"):

@@ -48,13 +48,12 @@ Examples
 from __future__ import annotations
 
 from itertools import chain
-from typing import NamedTuple
 
 import msgspec
 
 from detectors.batches import ShareSignal, Signals
 from detectors.findings import Subject
-from detectors.pairs import Tie
+from detectors.pairs import Share, Tie, tie
 from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
 
 SECOND_MS, MINUTE_MS = 1000, 60_000
@@ -75,14 +74,6 @@ class CoSharingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """Objects of two shares or more held at once; those unused for longest go first."""
     max_single_objects: int = 300_000
     """Objects shared once so far; the oldest go first."""
-
-
-class Share(NamedTuple):
-    """One account's newest share of one object."""
-
-    time_ms: int
-    post_id: str
-    activity: int
 
 
 class _Sharers(Record, tag="shared"):
@@ -185,17 +176,7 @@ class CoSharing:
             if name in held.tied.get(account, ()) or account in held.tied.get(name, ()):
                 continue
             held.tied.setdefault(account, []).append(name)
-            ties.append(
-                Tie(
-                    name,
-                    account,
-                    now_ms,
-                    now_ms - before.time_ms,
-                    share.object,
-                    (before.post_id, share.post_id),
-                    (before.activity, share.activity),
-                )
-            )
+            ties.append(tie(share.object, name, before, account, sharers[account]))
         return ties
 
     def _forget(self, tick_ms: int) -> None:

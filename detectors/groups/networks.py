@@ -6,25 +6,27 @@ What it looks for
     minute.
 
 Definition
-    The pairs come from `detectors.groups.co_sharing` and `detectors.pairs`. A *coincidence* of a pair is a
-    moment at which both had shared some object within ``close_s`` of each other; a post with a link and two
-    hashtags and its copy are one coincidence. A pair is an *edge* when it has ``min_objects`` coincidences or
-    more over distinct objects within the long window, and
+    The pairs come from `detectors.groups.co_sharing` and `detectors.pairs`. A *coincidence* of a pair are two
+    posts that share some object within ``close_s`` of each other; a post with a link and two hashtags and its
+    copy are one coincidence. A pair is an *edge* when it has ``min_objects`` coincidences or more over
+    distinct objects within the long window, and
 
-        (R^2 / 2) * P(X >= k) <= ``chance``,   X ~ Poisson(2 T a b / R^2)
+        (R^2 / 2) * P(X >= k) <= ``chance``,   X ~ Poisson(s * 2 T a b / R^2)
 
     where k is the number of its coincidences, a and b are the recent posts of the two, R those of all
-    accounts, and T the coincidences of all pairs, each decayed alike (half-life 12 h). This is the
-    configuration model (Newman, 2006): the coincidences that there are, dealt out by activity alone;
-    popularity is in T, since a popular object makes many. R^2 / 2 bounds the number of pairs, so that chance
-    alone gives a false edge in one of 1 / ``chance`` days (Bonferroni).
+    accounts, and T the coincidences of all pairs that are no edges, each decayed alike (half-life 12 h, which
+    is like a window of 17.3 h); s is the length of the long window, or of the stream so far, in such windows.
+    This is the configuration model (Newman, 2006): the coincidences that there are, dealt out by activity
+    alone; popularity is in T, since a popular object makes many. R^2 / 2 bounds the number of pairs, so that
+    chance alone hardly ever makes a false edge (Bonferroni).
 
     A network is a component of edges with three accounts or more. It is judged when its accounts or its
-    coincidences have grown by a quarter.
+    coincidences have grown by a quarter. Its *strength* is the sum of its coincidences, each of which
+    counts half as much after three days (a decaying window, as in Weber and Neumann, 2021).
 
 Defaults, and why
     ``min_objects`` 3: absolute repetition; a quantile always returns something, on innocent data too.
-    ``chance`` 0.01.
+    ``chance`` 0.01. The long window is that of the pairs, a week: operations pause at night and at week-ends.
 
 What it misses
     Pairs; networks whose members each share with ever different ones; slow ones (over a minute).
@@ -61,6 +63,9 @@ from detectors.state import Changes, Noted, Record, Saved, Sheet, StateError, Ta
 
 HOUR_MS = 3_600_000
 _HALF_LIFE_MS = 12 * HOUR_MS
+_LIKE_MS = _HALF_LIFE_MS / math.log(2)
+"""Length of the window that counts as much as the decay does."""
+_STRENGTH_HALF_LIFE_MS = 72 * HOUR_MS
 _SHOWN_EDGES, _SHOWN_SHARED, _SHOWN_POSTS, _SHOWN_SUBJECTS = 50, 5, 50, 10
 
 
@@ -103,6 +108,7 @@ class _Head(Record, tag="networks_head"):
     posts: float
     coincidences: float
     counted_ms: int
+    begun_ms: int
     turn: int
     evicted: int
     minute: int
@@ -113,12 +119,12 @@ class Networks:
 
     name = "co_sharing"
 
-    def __init__(self, settings: NetworkSettings | None = None, window_hours: int = 24) -> None:
+    def __init__(self, settings: NetworkSettings | None = None, window_hours: int = 168) -> None:
         self.settings = settings or NetworkSettings()
         self.evicted = 0
         self._window_ms = window_hours * HOUR_MS
         self._posts = self._coincidences = 0.0
-        self._counted_ms = 0
+        self._counted_ms = self._begun_ms = 0
         self._turn = 0
         self._minute = 0
         self._edges: dict[Pair, _Edge] = {}
@@ -150,6 +156,7 @@ class Networks:
         self._posts = self._posts * decay + posts
         self._coincidences = self._coincidences * decay + repeated.coincidences
         self._counted_ms = tick_ms
+        self._begun_ms = self._begun_ms or tick_ms
         touched: set[str] = set()
         close_ms = self.settings.close_s * 1000
         pairs = {(tie.one, tie.other) for tie in repeated.ties if abs(tie.gap_ms) <= close_ms}
@@ -167,7 +174,9 @@ class Networks:
         """Coincidences that chance alone gives two accounts of so many recent posts."""
         if not self._posts:
             return 0.0
-        return 2 * self._coincidences * one * other / self._posts**2
+        span_ms = min(self._window_ms, self._counted_ms - self._begun_ms)
+        windows = max(1.0, span_ms / _LIKE_MS)
+        return windows * 2 * self._coincidences * one * other / self._posts**2
 
     def _look(self, pair: Pair, ties: list[Tie]) -> str | None:
         """Make a pair an edge, or a stronger one; the network that it belongs to."""
@@ -178,6 +187,9 @@ class Networks:
         before = self._edges.pop(pair, None)
         if before is None and not self._beyond_chance(close):
             return None
+        # What an operation does is not what chance does: the coincidences of edges are taken out of T.
+        more = count - (before.objects if before is not None else 0)
+        self._coincidences = max(0.0, self._coincidences - max(0, more))
         self._turn += 1
         newest_ms = max(tie.time_ms for tie in close)
         network = before.network if before is not None else self._join(pair)
@@ -275,29 +287,32 @@ class Networks:
             posts=(posts[0], *posts[1:][-_SHOWN_POSTS + 1 :]),
             posts_total=len(posts),
             template=None,
-            evidence=self._evidence(accounts, ties),
+            evidence=self._evidence(accounts, ties, tick_ms),
             declared=0,
             edges=self._strongest(ties),
         )
 
-    def _evidence(self, accounts: list[str], ties: dict[Pair, list[Tie]]) -> Evidence:
+    def _evidence(self, accounts: list[str], ties: dict[Pair, list[Tie]], tick_ms: int) -> Evidence:
         counts = sorted(len(close) for close in ties.values())
         quick = sum(self._is_quick(tie) for close in ties.values() for tie in close)
-        shared: dict[str, set[int]] = {name: set() for name in accounts}
+        shared: dict[str, set[str]] = {name: set() for name in accounts}
         active = dict.fromkeys(accounts, 0)
         chance = 0.0
         for pair, close in ties.items():
             activity = [max(len(close), *(tie.activity[side] for tie in close)) for side in (0, 1)]
             chance += self.expected(*activity)
             for name, posts in zip(pair, activity, strict=True):
-                shared[name].update(tie.time_ms for tie in close)
+                shared[name].update(tie.posts[pair.index(name)] for tie in close)
                 active[name] = max(active[name], posts)
+        ages = (tick_ms - tie.time_ms for close in ties.values() for tie in close)
+        strength = sum(0.5 ** (age / _STRENGTH_HALF_LIFE_MS) for age in sorted(ages))
         own = sorted(min(1.0, len(shared[name]) / active[name]) for name in accounts)
         return {
             "pairs": len(ties),
             "coincidences": sum(counts),
             "median_objects": median_low(counts),
             "most_objects": counts[-1],
+            "strength": round(strength, 4),
             "quick_share": round(quick / sum(counts), 4),
             "own_share": round(own[len(own) // 2], 4),
             "expected": float(f"{chance:.4g}"),
@@ -329,7 +344,13 @@ class Networks:
     def changes(self, everything: bool = False) -> Changes:
         """The records that changed since the last call; see `detectors.state`."""
         head = _Head(
-            self._posts, self._coincidences, self._counted_ms, self._turn, self.evicted, self._minute
+            self._posts,
+            self._coincidences,
+            self._counted_ms,
+            self._begun_ms,
+            self._turn,
+            self.evicted,
+            self._minute,
         )
         pairs = self._changed_edges.take(self._edges, everything)
         names = self._changed.take(self._networks, everything)
@@ -346,7 +367,7 @@ class Networks:
         head = self._head.read(saved)
         if head is not None:
             self._posts, self._coincidences = head.posts, head.coincidences
-            self._counted_ms, self._turn = head.counted_ms, head.turn
+            self._counted_ms, self._begun_ms, self._turn = head.counted_ms, head.begun_ms, head.turn
             self.evicted, self._minute = head.evicted, head.minute
         self._networks = dict(self._table.read(saved))
         for key, edge in sorted(self._edge_table.read(saved), key=lambda one: one[1].turn):
@@ -383,23 +404,23 @@ def poisson_tail(count: int, mean: float) -> float:
 
 
 def _coincidences(ties: list[Tie], close_ms: int) -> list[Tie]:
-    """One tie for each moment and each object, those within a time of each other; in order of time."""
+    """One tie for each two posts and each object, those within a time of each other; in order of time."""
     objects: set[Subject] = set()
-    moments: dict[int, Tie] = {}
+    found: dict[tuple[str, str], Tie] = {}
     for tie in ties:
         if abs(tie.gap_ms) > close_ms or tie.object in objects:
             continue
         objects.add(tie.object)
-        best = moments.get(tie.time_ms)
+        best = found.get(tie.posts)
         if best is None or _RANK[tie.object.kind] < _RANK[best.object.kind]:
-            moments[tie.time_ms] = tie
-    return [moments[at] for at in sorted(moments)]
+            found[tie.posts] = tie
+    return sorted(found.values(), key=lambda tie: (tie.time_ms, tie.object))
 
 
 _RANK = {
     kind: rank for rank, kind in enumerate(("text", "post", "media", "link", "reply", "sequence", "hashtag"))
 }
-"""Of what was shared at one moment, the most telling kind first."""
+"""Of what two posts share, the most telling kind first."""
 
 
 def _told(shared: Subject) -> Subject:

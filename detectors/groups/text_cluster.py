@@ -7,7 +7,7 @@ from collections import Counter, deque
 from itertools import combinations
 
 from detectors.findings import Member, Subject, stable_id
-from detectors.pairs import Pair, Tie
+from detectors.pairs import Pair, Share, Tie, tie
 from detectors.sketches import jaccard, shingles
 from detectors.state import Blocks, Noted
 
@@ -72,7 +72,7 @@ class TextCluster:
         self.folded = folded
         self.variants: Counter[str] = Counter([folded])
         """The first distinct folds, with how many posts have each."""
-        self.sharers: dict[int, dict[str, int]] = {key: {first.account: first.time_ms}}
+        self.sharers: dict[int, dict[str, Share]] = {key: {first.account: _share(first)}}
         """Accounts of each exact fold, by its key, with when each last posted it."""
         self.begin = 0
         """Place of the first of the members among all that there were."""
@@ -175,38 +175,32 @@ class TextCluster:
         sharers = self.sharers.setdefault(key, {})
         if len(sharers) >= viral:
             return []
-        near = {name: at for name, at in sharers.items() if member.time_ms - at <= window_ms}
-        sharers[member.account] = member.time_ms
+        near = {name: one for name, one in sharers.items() if member.time_ms - one.time_ms <= window_ms}
+        share = sharers[member.account] = _share(member)
         if self.kept is not None:
             self.kept.texts.add(key)
-        return self._new_ties({member.account: member.time_ms}, near)
+        return self._new_ties({member.account: share}, near)
 
     def tie_variants(self, key: int, other_key: int, window_ms: int, viral: int) -> list[Tie]:
         """Ties between the accounts of two folds that were found to be close."""
         mine, theirs = self.sharers.get(key, {}), self.sharers.get(other_key, {})
         if len(mine) + len(theirs) > viral:
             return []
-        newest = max((*mine.values(), *theirs.values()), default=0)
+        first_ms = max((one.time_ms for one in (*mine.values(), *theirs.values())), default=0) - window_ms
         return self._new_ties(
-            {name: at for name, at in mine.items() if newest - at <= window_ms},
-            {name: at for name, at in theirs.items() if newest - at <= window_ms},
+            {name: one for name, one in mine.items() if one.time_ms >= first_ms},
+            {name: one for name, one in theirs.items() if one.time_ms >= first_ms},
         )
 
-    def _new_ties(self, mine: dict[str, int], theirs: dict[str, int]) -> list[Tie]:
+    def _new_ties(self, mine: dict[str, Share], theirs: dict[str, Share]) -> list[Tie]:
         ties = []
-        for one, when in mine.items():
-            for other, at in theirs.items():
+        shared = Subject("text", self.cluster_id)
+        for one, first in mine.items():
+            for other, second in theirs.items():
                 pair = (one, other) if one < other else (other, one)
                 if one != other and pair not in self.pairs:
                     self.pairs[pair] = None
-                    ties.append(
-                        Tie(
-                            *pair,
-                            max(when, at),
-                            at - when if one < other else when - at,
-                            Subject("text", self.cluster_id),
-                        )
-                    )
+                    ties.append(tie(shared, one, first, other, second))
         return ties
 
     # -- checkpoints -------------------------------------------------------------------------------
@@ -220,3 +214,7 @@ class TextCluster:
         """From now on note what changes of what the store has of this large cluster."""
         self.kept = Kept(self)
         return self.kept
+
+
+def _share(member: Member) -> Share:
+    return Share(member.time_ms, member.post_id, member.activity)

@@ -1,0 +1,520 @@
+"""An attack on one target: strangers who all address one account at once, with the same words.
+
+What it looks for
+    An account that is mentioned or answered by accounts that did not speak to it before, with copies of a
+    text in which only the name changes, in a burst, or by the same accounts again and again.
+
+Definition
+    Over a sliding window, in minutes of the stream, for each account that is named (by others than itself;
+    reposts name nobody):
+
+    * *copied*: the share of its posts whose folded text, with names, links and numbers as slots, another
+      account used for it too; *copies_accounts*: the accounts of the text that most accounts used;
+    * *first_share*: the share of accounts that name it for the first time; *strangers*: the same over the
+      accounts whose earlier posts were seen, so that it was seen that they did not name it;
+    * *burst*: the share of accounts that named it first, within the window, in its densest 5 minutes. Its
+      reference is what an even spread would give, p = 5 / (minutes of the window that were seen), and two
+      standard deviations more, since the densest minutes are chosen: r = p + 2 sqrt(p (1 - p) / n).
+
+    They are put together in one number for ranking,
+
+        attack_score = 0.5 max(0, (burst - r) / (1 - r)) + 0.3 min(1, 2 copied) + 0.2 (1 - linked)
+
+    with *linked* the share of posts with a link. The weights are set by hand: how close in time a target's
+    posts stand separates most; copies are rarer but say more, and half of the posts are as much as all;
+    whoever attacks a person talks to it, and whoever shares something with it links to that.
+
+    Replies that resemble each other, and their delays, are what tells attacked posts in Pote, Elmas,
+    Flammini and Menczer, "Coordinated reply attacks in influence operations" (ICWSM 2025). A target is judged
+    when its accounts or posts have grown by a quarter. What becomes an alert is decided in
+    `detectors.rules.targets`; the score alone never does.
+
+Defaults, and why
+    ``window_minutes`` 60, since twenty people at keyboards need the better part of an hour for twenty posts.
+    ``min_accounts`` 5: fewer replies from one operation are not called an attack in the paper either.
+    ``burst_minutes`` 5: networks with a clock by the minute still show it. ``growth`` 1.25: half would judge
+    20 accounts last when there were 14. ``max_posts`` 1000: of a target named more often only the newest
+    minutes are looked at; an attack of twenty is no thousandth of such a crowd's talk.
+
+What it misses
+    Attackers who each find their own words and take hours; those who change a word in each copy (exact
+    copies count here, `detectors.groups.near_duplicates` compares the others); one person under two names;
+    several targets of one operation, unless one post names them: each target is looked at alone. Until a
+    whole window was seen, nobody is called a stranger. How long a copied text is, is not known here, so that
+    good wishes in stock phrases look like copies.
+
+What it does not prove
+    A star who has just posted gets a burst of replies from strangers, an airline strangers' complaints, a
+    person in the news both. Nothing here reads whether the words are kind. That accounts write alike to
+    one person does not prove that somebody told them to.
+
+Examples
+--------
+>>> from detectors.accounts.stage import Accounts
+>>> from detectors.events import from_mapping
+>>> posts = [
+...     from_mapping({"id": str(i), "platform": "x", "author_id": f"a{i}",
+...                   "created_at": 1_500_000_000_000 + i,
+...                   "text": "@mayor nobody in this town believes a word of it"})
+...     for i in range(6)
+... ]
+>>> finding, = Targets().take(Accounts().take(1_500_000_005_000, posts).signals())
+>>> finding.targets, finding.evidence["copied"], finding.evidence["strangers"]
+((('mayor', 6),), 1.0, None)
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+
+import msgspec
+
+from detectors.background import expected_share
+from detectors.batches import MentionSignal, Signals
+from detectors.findings import Evidence, Finding, Member, Subject, author_of, stable_id
+from detectors.state import Changes, Noted, Record, Saved, Sheet, StateError, Table, merged, refusing
+
+MINUTE_MS = 60_000
+_SHOWN_POSTS = 50
+_KNOWN = 5
+"""Accounts with earlier posts under which a share of strangers is not enough data."""
+
+
+class TargetSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings of the attacks on one target. Times in minutes; sizes are counts."""
+
+    window_minutes: int = 60
+    burst_minutes: int = 5
+    min_accounts: int = 5
+    growth: float = 1.25
+    max_posts: int = 1000
+    """Posts held for one target; beyond it its oldest minutes go."""
+    max_mentions: int = 300_000
+    """Posts held for all targets named twice or more; the targets unused for longest go first."""
+    max_targets: int = 50_000
+    """Targets named twice or more held at once; those unused for longest go first."""
+    max_single_targets: int = 100_000
+    """Targets named once so far; the oldest go first."""
+
+
+class _Single(Record, tag="single_targets", gc=False):
+    """The one mention so far of a target. It is the record that a checkpoint keeps of it."""
+
+    turn: int
+    """Number of the mention, by which these are in order."""
+    minute: int
+    mention: MentionSignal
+
+
+class _Minute(Record, tag="target_minutes"):
+    """The posts that named one target in one minute."""
+
+    mentions: list[MentionSignal]
+
+
+class _TargetHead(Record, tag="targets"):
+    """A target without its minutes."""
+
+    turn: int
+    judged: tuple[int, int]
+    episode_ms: int
+    last_finding_ms: int
+    full_minute: int
+
+
+class _Head(Record, tag="targets_head"):
+    """What the detector counts, and when it began."""
+
+    evicted: int
+    crowded: int
+    turn: int
+    begun: int
+
+
+class _Target:
+    """One account that was named twice or more in the window."""
+
+    __slots__ = (
+        "accounts",
+        "episode_ms",
+        "full_minute",
+        "judged",
+        "last_finding_ms",
+        "minutes",
+        "name",
+        "posts",
+        "turn",
+    )
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.minutes: dict[int, list[MentionSignal]] = {}
+        self.accounts: dict[str, int] = {}
+        """Posts of each account."""
+        self.posts = 0
+        self.judged = (0, 0)
+        """Accounts and posts when the target was last judged."""
+        self.episode_ms = 0
+        self.last_finding_ms = 0
+        self.turn = 0
+        """Number of the last mention, by which the targets are in order."""
+        self.full_minute = -1
+        """The newest minute that was dropped for want of room."""
+
+    def add(self, minute: int, mention: MentionSignal) -> None:
+        """Count one post."""
+        self.minutes.setdefault(minute, []).append(mention)
+        account = mention.member.account
+        self.accounts[account] = self.accounts.get(account, 0) + 1
+        self.posts += 1
+
+    def drop(self, minute: int) -> int:
+        """Forget a minute; how many posts that was."""
+        gone = self.minutes.pop(minute)
+        for mention in gone:
+            account = mention.member.account
+            self.accounts[account] -= 1
+            if not self.accounts[account]:
+                del self.accounts[account]
+        self.posts -= len(gone)
+        return len(gone)
+
+    def mentions(self) -> list[MentionSignal]:
+        """All posts held, in order of time."""
+        return [mention for minute in self.minutes.values() for mention in minute]
+
+
+class Targets:
+    """Attacks on one target; see the module's text for the definition."""
+
+    name = "targets"
+
+    def __init__(self, settings: TargetSettings | None = None) -> None:
+        self.settings = settings or TargetSettings()
+        self.evicted = 0
+        """Targets forgotten before their time, for want of room."""
+        self.crowded = 0
+        """Posts that were not looked at to the end of the window, since their target had too many."""
+        self._targets: dict[str, _Target] = {}
+        """Those unused for longest first."""
+        self._singles: dict[str, _Single] = {}
+        self._mentions = 0
+        self._turn = 0
+        self._begun = -1
+        """The minute of the first tick; -1 before it."""
+        self._changed: Noted[str] = Noted()
+        self._changed_minutes: Noted[tuple[int, str]] = Noted()
+        self._changed_singles: Noted[str] = Noted()
+        self._table, self._minutes = Table(_TargetHead), Table(_Minute)
+        self._single_table, self._head = Table(_Single), Sheet(_Head)
+
+    def __len__(self) -> int:
+        return len(self._targets) + len(self._singles)
+
+    @property
+    def mentions(self) -> int:
+        """Posts held, once for each target."""
+        return self._mentions + len(self._singles)
+
+    def take(self, signals: Signals) -> list[Finding]:
+        """Take in the mentions of one tick; return a finding for each target that has grown."""
+        minute = (signals.tick_ms - 1) // MINUTE_MS
+        if self._begun < 0:
+            self._begun = minute
+        touched: dict[str, _Target] = {}
+        for mention in signals.mentions:
+            if author_of(mention.member.account).casefold() == mention.target.casefold():
+                continue  # who names himself is no attacker
+            target = self._add(minute, mention)
+            if target is not None:
+                touched[target.name] = target
+        self._changed.update(touched)
+        found = (self._judge(touched[name], signals.tick_ms) for name in sorted(touched))
+        findings = [finding for finding in found if finding is not None]
+        self._forget(minute - self.settings.window_minutes)
+        return findings
+
+    def _add(self, minute: int, mention: MentionSignal) -> _Target | None:
+        """Count a post; None while the target was named only once."""
+        self._turn += 1
+        name = mention.target
+        # Taken out and put back, so that the targets unused for longest stand first.
+        target = self._targets.pop(name, None)
+        if target is None:
+            self._changed_singles.add(name)
+            single = self._singles.pop(name, None)
+            if single is None:
+                self._singles[name] = _Single(self._turn, minute, mention)
+                return None
+            target = _Target(name)
+            self._hold(target, single.minute, single.mention)
+        self._targets[name] = target
+        target.turn = self._turn
+        self._hold(target, minute, mention)
+        return target
+
+    def _hold(self, target: _Target, minute: int, mention: MentionSignal) -> None:
+        """Add a post to a target, and make room for it in the target first."""
+        while target.posts >= self.settings.max_posts:
+            oldest = next(iter(target.minutes))
+            if oldest == minute:  # a thousand in one minute: the others say nothing new
+                self.crowded += 1
+                return
+            target.full_minute = oldest
+            self.crowded += self._drop(target, oldest)
+        target.add(minute, mention)
+        self._mentions += 1
+        self._changed_minutes.add((minute, target.name))
+
+    def _drop(self, target: _Target, minute: int) -> int:
+        posts = target.drop(minute)
+        self._mentions -= posts
+        self._changed_minutes.add((minute, target.name))
+        return posts
+
+    def _judge(self, target: _Target, tick_ms: int) -> Finding | None:
+        """A finding where the target has enough accounts, and has grown."""
+        minute = (tick_ms - 1) // MINUTE_MS
+        self._expire(target, minute - self.settings.window_minutes + 1)
+        now = len(target.accounts), target.posts
+        accounts, posts = target.judged
+        growth = self.settings.growth
+        if now[0] < self.settings.min_accounts or (now[0] < accounts * growth and now[1] < posts * growth):
+            # What has ebbed since may grow again: the bar falls with it.
+            target.judged = min(now[0], accounts), min(now[1], posts)
+            return None
+        target.judged = now
+        if tick_ms - target.last_finding_ms > self.settings.window_minutes * MINUTE_MS:
+            target.episode_ms = tick_ms
+        target.last_finding_ms = tick_ms
+        return self._finding(target, tick_ms)
+
+    def _expire(self, target: _Target, first: int) -> None:
+        for minute in [minute for minute in target.minutes if minute < first]:
+            self._drop(target, minute)
+
+    def _finding(self, target: _Target, tick_ms: int) -> Finding:
+        mentions = target.mentions()
+        accounts = tuple(sorted(target.accounts))
+        declared = {one.member.account for one in mentions if one.member.declared}
+        return Finding(
+            finding_id=stable_id("f", self.name, target.name, str(target.episode_ms)),
+            detector=self.name,
+            subjects=(Subject("target", target.name),),
+            start_ms=next(iter(target.minutes)) * MINUTE_MS,
+            end_ms=mentions[-1].member.time_ms,
+            judged_ms=tick_ms,
+            accounts=accounts,
+            accounts_total=len(accounts),
+            posts=_shown(mentions),
+            posts_total=len(mentions),
+            template=None,
+            evidence=self._evidence(target, mentions, (tick_ms - 1) // MINUTE_MS),
+            declared=len(declared),
+            targets=((target.name, len(accounts)),),
+        )
+
+    def _evidence(self, target: _Target, mentions: list[MentionSignal], minute: int) -> Evidence:
+        seen = self._seen(target, minute)
+        whole = seen >= self.settings.window_minutes
+        evidence = _habits(target, mentions)
+        evidence |= _copies(mentions)
+        evidence |= _contact(mentions, settled=whole)
+        evidence |= self._burst(target, seen)
+        evidence |= _company(mentions)
+        scores = {one.member.account: one.member.score for one in mentions}
+        evidence |= expected_share(sorted(score for score in scores.values() if score >= 0))
+        evidence["attack_score"] = attack_score(evidence)
+        return evidence
+
+    def _seen(self, target: _Target, minute: int) -> int:
+        """Minutes of the window of which all posts of a target are held."""
+        since = max(self._begun, target.full_minute + 1)
+        return min(self.settings.window_minutes, minute - since + 1)
+
+    def _burst(self, target: _Target, seen: int) -> Evidence:
+        """How close together the accounts came, and what an even spread would show."""
+        width = self.settings.burst_minutes
+        came: Counter[int] = Counter()
+        known: set[str] = set()
+        for minute, mentions in target.minutes.items():
+            new = {one.member.account for one in mentions} - known
+            came[minute] = len(new)
+            known |= new
+        densest = max(sum(came[start + place] for place in range(width)) for start in target.minutes)
+        share = min(1.0, width / seen)
+        reference = min(1.0, share + 2 * math.sqrt(share * (1 - share) / len(known)))
+        return {"burst": round(densest / len(known), 4), "burst_reference": round(reference, 4)}
+
+    def _forget(self, last: int) -> None:
+        """Forget what was last named in a minute before that one, and what there is no room for."""
+        while self._singles:
+            name, single = next(iter(self._singles.items()))
+            old = single.minute < last
+            if not old and len(self._singles) <= self.settings.max_single_targets:
+                break
+            del self._singles[name]
+            self._changed_singles.add(name)
+            self.evicted += not old
+        while self._targets:
+            name, target = next(iter(self._targets.items()))
+            old = max(target.minutes, default=last - 1) < last
+            if not old and not self._over():
+                break
+            for minute in list(target.minutes):
+                self._drop(target, minute)
+            del self._targets[name]
+            self._changed.add(name)
+            self.evicted += not old
+
+    def _over(self) -> bool:
+        settings = self.settings
+        return len(self._targets) > settings.max_targets or self._mentions > settings.max_mentions
+
+    # -- checkpoints -------------------------------------------------------------------------------
+
+    def track(self) -> None:
+        """From now on, note what changes."""
+        for noted in (self._changed, self._changed_minutes, self._changed_singles):
+            noted.track()
+
+    def changes(self, everything: bool = False) -> Changes:
+        """The records that changed since the last call; see `detectors.state`."""
+        held = ((minute, name) for name, target in self._targets.items() for minute in target.minutes)
+        names = self._changed.take(self._targets, everything)
+        minutes = self._changed_minutes.take(held, everything)
+        singles = self._changed_singles.take(self._singles, everything)
+        return merged(
+            self._head.told(_Head(self.evicted, self.crowded, self._turn, self._begun), everything),
+            self._table.told({name: self._target_head(name) for name in names}),
+            self._minutes.told({f"{minute}.{name}": self._minute(minute, name) for minute, name in minutes}),
+            self._single_table.told({name: self._singles.get(name) for name in singles}),
+        )
+
+    def _target_head(self, name: str) -> _TargetHead | None:
+        one = self._targets.get(name)
+        if one is None:
+            return None
+        return _TargetHead(one.turn, one.judged, one.episode_ms, one.last_finding_ms, one.full_minute)
+
+    def _minute(self, minute: int, name: str) -> _Minute | None:
+        target = self._targets.get(name)
+        mentions = None if target is None else target.minutes.get(minute)
+        return None if mentions is None else _Minute(mentions)
+
+    @refusing
+    def restore(self, saved: Saved) -> None:
+        """On a fresh object, go on from what was saved."""
+        head = self._head.read(saved)
+        if head is not None:
+            self.evicted, self.crowded = head.evicted, head.crowded
+            self._turn, self._begun = head.turn, head.begun
+        # In order of last use: which targets are forgotten, and when, depends on it.
+        self._singles = dict(sorted(self._single_table.read(saved), key=lambda one: one[1].turn))
+        for name, one in sorted(self._table.read(saved), key=lambda one: one[1].turn):
+            target = self._targets[name] = _Target(name)
+            target.turn, target.judged, target.full_minute = one.turn, one.judged, one.full_minute
+            target.episode_ms, target.last_finding_ms = one.episode_ms, one.last_finding_ms
+        for minute, name, mentions in sorted(_parts(self._minutes.read(saved)), key=lambda one: one[0]):
+            if name not in self._targets:
+                raise StateError("there are posts for a target that is not there")
+            for mention in mentions:
+                self._targets[name].add(minute, mention)
+            self._mentions += len(mentions)
+
+
+def _parts(records: Iterable[tuple[str, _Minute]]) -> Iterable[tuple[int, str, list[MentionSignal]]]:
+    for key, record in records:
+        minute, _, name = key.partition(".")
+        yield int(minute), name, record.mentions
+
+
+def _shown(mentions: list[MentionSignal]) -> tuple[Member, ...]:
+    """The newest posts, and the first."""
+    shown = mentions if len(mentions) <= _SHOWN_POSTS else [mentions[0], *mentions[1 - _SHOWN_POSTS :]]
+    return tuple(mention.member for mention in shown)
+
+
+# -- measurements of one target ---------------------------------------------------------------------
+
+
+def _habits(target: _Target, mentions: list[MentionSignal]) -> Evidence:
+    """How its accounts post: how often, as replies, with links or tags, naming others or not."""
+    posts = len(mentions)
+    return {
+        "posts_per_account": round(posts / len(target.accounts), 4),
+        "repeaters": round(sum(count > 1 for count in target.accounts.values()) / len(target.accounts), 4),
+        "reply_share": round(sum(one.reply for one in mentions) / posts, 4),
+        "linked_share": round(sum(one.member.linked for one in mentions) / posts, 4),
+        "tagged_share": round(sum(bool(one.member.hashtags) for one in mentions) / posts, 4),
+        "alone_share": round(sum(len(set(one.member.targets)) == 1 for one in mentions) / posts, 4),
+    }
+
+
+def _copies(mentions: list[MentionSignal]) -> Evidence:
+    """Texts that several accounts sent to the target, and what else could explain them."""
+    users: dict[int, set[str]] = {}
+    for one in mentions:
+        if one.key:
+            users.setdefault(one.key, set()).add(one.member.account)
+    copied = [one for one in mentions if one.key and len(users[one.key]) > 1]
+    times = Counter(one.member.account for one in copied)
+    explained = sum(one.member.linked or one.member.sourced or bool(one.member.hashtags) for one in copied)
+    return {
+        "copied": round(len(copied) / len(mentions), 4),
+        "copies_accounts": max(map(len, users.values()), default=0),
+        "copying_accounts": len(times),
+        "copying_again": sum(count > 1 for count in times.values()),
+        "copies_explained": round(explained / len(copied), 4) if copied else None,
+    }
+
+
+def _contact(mentions: list[MentionSignal], *, settled: bool) -> Evidence:
+    """Accounts that did not name the target before.
+
+    An account whose first post this is cannot be said to have kept silent about the target before.
+    """
+    first: dict[str, bool] = {}
+    known: dict[str, None] = {}
+    for one in mentions:
+        account = one.member.account
+        if account not in first and one.member.activity > 1:
+            known[account] = None
+        first[account] = first.get(account, False) or one.first
+    enough = settled and len(known) >= _KNOWN
+    return {
+        "first_share": round(sum(first.values()) / len(first), 4),
+        "known_accounts": len(known),
+        "strangers": round(sum(first[account] for account in known) / len(known), 4) if enough else None,
+    }
+
+
+def _company(mentions: list[MentionSignal]) -> Evidence:
+    """Other accounts that the same posts name, and how many accounts of the group name the same one."""
+    others: dict[str, set[str]] = {}
+    for one in mentions:
+        for name in one.member.targets:
+            if name != one.target:
+                others.setdefault(name, set()).add(one.member.account)
+    shared = [users for users in others.values() if len(users) > 1]
+    return {
+        "other_targets": len(others),
+        "several_targets_accounts": len(set().union(*shared)),
+        "top_other_target_accounts": max(map(len, others.values()), default=0),
+    }
+
+
+def attack_score(evidence: Evidence) -> float:
+    """How much a target's hour looks like an attack, 0 to 1; see the module's text for the formula.
+
+    >>> attack_score({"burst": 0.2, "burst_reference": 0.25, "copied": 0.0, "linked_share": 1.0})
+    0.0
+    >>> attack_score({"burst": 1.0, "burst_reference": 0.25, "copied": 0.5, "linked_share": 0.0})
+    1.0
+    """
+    burst, reference = evidence["burst"] or 0.0, evidence["burst_reference"] or 0.0
+    beyond = max(0.0, (burst - reference) / (1 - reference)) if reference < 1 else 0.0
+    copied, linked = evidence["copied"] or 0.0, evidence["linked_share"] or 0.0
+    return round(0.5 * beyond + 0.3 * min(1.0, 2 * copied) + 0.2 * (1 - linked), 4)
