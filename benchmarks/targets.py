@@ -8,17 +8,20 @@ debate). Two ways of laying the files:
 
 * *mixed*: each hour of the operation on one hour of organic posts (several files on each other, their time
   compressed, shifted by thirds of an hour), the operation a tenth of the posts or less, thinned by account
-  where it is more. The organic hour runs before it too, under other authors' names, so that a whole window
-  was seen; of that hour nothing is counted. An organic target-hour comes back in many mixes, shifted: all
-  are counted, so that here there are many more organic ones than different ones.
+  where it is more. An organic target-hour comes back in many mixes, shifted: all are counted, so that here
+  there are many more organic ones than different ones. Compressed crowds are more even than real ones.
 * *natural*: every target-hour at its own pace, in the hour in which it was posted, each once. There are
   hardly any organic posts beside it, so that nothing but the target itself is measured.
 
-In both, each hour is otherwise a stream of its own, times are cut to the minute, and profiles and languages are
-dropped. A target that both sides name is counted where four accounts of five are of one side, and left out
-elsewhere. Ranked are the last findings of each target-hour, by the severity of their points and then by
-their attack score; a target-hour without a finding comes last. The intervals are bootstrapped over target-hours, those of one
-target drawn together, since they are alike. The labels are never shown to the detector.
+Each hour is otherwise a stream of its own. The hour before it runs first, so that a whole window was seen,
+and nothing of it is counted: of the operation what it posted in that hour, of the mixed organic posts the
+same hour again under other authors' names, of the natural ones what was posted.
+
+Times are cut to the minute; profiles and languages are dropped. A target that both sides name is counted
+where four accounts of five are of one side, and left out elsewhere. Ranked are the last findings of each
+target-hour, by the severity of their points and then by their attack score; a target-hour without a finding
+comes last. The intervals are bootstrapped over target-hours, those of one target drawn together, since they
+are alike. The labels are never shown to the detector.
 
 The data is found by VIGIE_SHARED_DATA, or in ../shared/data beside the checkout.
 """
@@ -40,17 +43,8 @@ import msgspec
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.real_input import (
-    HOUR_MS,
-    ORGANIC,
-    WINDOWS,
-    bare,
-    compressed,
-    data_folder,
-    hours,
-    mix,
-    read,
-)  # noqa: E402
+from benchmarks import real_input  # noqa: E402
+from benchmarks.real_input import HOUR_MS, ORGANIC, WINDOWS, at, bare, hours, read  # noqa: E402
 from detectors.accounts.stage import Accounts  # noqa: E402
 from detectors.events import Post  # noqa: E402
 from detectors.findings import Finding, author_of  # noqa: E402
@@ -62,7 +56,7 @@ from detectors.windows import TickBuffer, TimeSettings  # noqa: E402
 ATTACKERS, PEOPLE = 8, 10
 PURE = 0.8
 CROWDS = tuple(mapping for mapping, _ in ORGANIC if mapping != "politicians")
-"""The files whose target-hours are those of ordinary people; the others only stand behind them."""
+"""The files of which every hour is looked at on its own; all are in the mixed hours."""
 
 
 class TargetHour(NamedTuple):
@@ -80,14 +74,12 @@ def points(finding: Finding) -> int:
     return min(100, sum(check.points for check in target_rules.rules(known, 0, 0)))
 
 
-def target_hours(
-    posts: list[Post], operation: set[str], before: list[Post] | None = None
-) -> Iterator[TargetHour]:
+def target_hours(posts: list[Post], operation: set[str], before: list[Post]) -> Iterator[TargetHour]:
     """The target-hours of a stream of one hour, with the last finding of each; of what is before, none."""
     first_ms = posts[0].time_ms
     accounts, targets = Accounts(), Targets()
     buffer = TickBuffer(TimeSettings(grace_s=0))
-    buffer.add([*(before or []), *posts])
+    buffer.add([*before, *posts])
     buffer.advance(buffer.last_tick())
     findings: dict[str, Finding] = {}
     named: dict[str, set[str]] = defaultdict(set)
@@ -110,52 +102,61 @@ def target_hours(
             yield TargetHour(target, False, len(authors), findings.get(target))
 
 
-def of_windows(folder: Path) -> Iterator[list[Post]]:
+Hours = tuple[list[Post], list[Post]]
+"""One hour, and the one before it."""
+
+
+def with_hours_before(posts: list[Post]) -> Iterator[Hours]:
+    """Each hour of a file."""
+    by_hour = hours(posts)
+    for number in sorted(by_hour):
+        yield by_hour[number], by_hour.get(number - 1, [])
+
+
+def attacks_of(folder: Path) -> Iterator[Hours]:
     """The hours of the operation in which it names one account with 8 accounts or more."""
     for window in WINDOWS:
-        for _, hour in sorted(hours(read(folder, "ira-posts", f"ira-posts/{window}")).items()):
+        for hour, before in with_hours_before(read(folder, "ira-posts", f"ira-posts/{window}")):
             members = {post.author_id for post in hour}
-            if any(one.attack for one in target_hours(hour, members)):
-                yield hour
+            if any(one.attack for one in target_hours(hour, members, [])):
+                yield hour, before
 
 
-def hour_before(post: Post) -> Post:
-    """The same post an hour before, by another author."""
+def an_hour_before(post: Post, mark: str = "") -> Post:
+    """The same post an hour before, by another author where there is a mark."""
     moved = bare(post)
-    moved.id, moved.author_id = f"before {post.id}", f"before {post.author_id}"
+    moved.id, moved.author_id = f"before {post.id}", f"{mark}{post.author_id}"
     moved.time_ms = post.time_ms - HOUR_MS
     moved.created_at = datetime.fromtimestamp(moved.time_ms // 1000, UTC)
     return moved
 
 
-def mixed(folder: Path, attacks: list[list[Post]], seed: int) -> Iterator[TargetHour]:
+def mixed(folder: Path, attacks: list[Hours], seed: int) -> Iterator[TargetHour]:
     """All target-hours of the mixed hours."""
-    organic = [compressed(read(folder, *name)) for name in ORGANIC]
-    crowds = {
-        post.author_id
-        for (mapping, _), layer in zip(ORGANIC, organic, strict=True)
-        for _, post in layer
-        if mapping in CROWDS
-    }
+    organic = [real_input.compressed(read(folder, *name)) for name in ORGANIC]
     rng = random.Random(seed)
-    for number, hour in enumerate(attacks):
-        one = mix(organic, hour, rng)
-        people = [post for post in one.posts if post.id not in one.operation_ids]
-        yield from target_hours(
-            one.posts, one.operation_accounts - crowds, [hour_before(one) for one in people]
-        )
+    for number, (hour, earlier) in enumerate(attacks):
+        one = real_input.mix(organic, hour, rng)
+        before = [
+            an_hour_before(at(post, post.time_ms % HOUR_MS))
+            for post in earlier
+            if post.author_id in one.operation_accounts
+        ]
+        before += [an_hour_before(post, "other ") for post in one.posts if post.id not in one.operation_ids]
+        before.sort(key=lambda post: (post.time_ms, post.id))
+        yield from target_hours(one.posts, one.operation_accounts, before)
         print(f"\r{number + 1} of {len(attacks)} hours mixed ", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
 
 
-def natural(folder: Path, attacks: list[list[Post]]) -> Iterator[TargetHour]:
+def natural(folder: Path, attacks: list[Hours]) -> Iterator[TargetHour]:
     """Every target-hour at its own pace."""
-    for hour in attacks:
-        yield from target_hours(hour, {post.author_id for post in hour})
+    for hour, before in attacks:
+        yield from target_hours(hour, {post.author_id for post in hour}, before)
     for mapping, name in ORGANIC:
         if mapping in CROWDS:
-            for hour in hours(read(folder, mapping, name)).values():
-                yield from target_hours(hour, set())
+            for hour, before in with_hours_before(read(folder, mapping, name)):
+                yield from target_hours(hour, set(), before)
 
 
 def average_precision(ranked: list[tuple[float, bool]]) -> float:
@@ -250,11 +251,11 @@ def main() -> int:
     parser.add_argument("--draws", type=int, default=1000, help="draws of the bootstrap (default 1000)")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     arguments = parser.parse_args()
-    folder = data_folder()
+    folder = real_input.data_folder()
     if folder is None:
         print("The shared data is not here: nothing measured. Set VIGIE_SHARED_DATA to its folder.")
         return 0
-    attacks = list(of_windows(folder))
+    attacks = list(attacks_of(folder))
     layouts = {
         "mixed": list(mixed(folder, attacks, arguments.seed)),
         "natural": list(natural(folder, attacks)),

@@ -45,9 +45,11 @@ from naive import Naive
 
 from detectors import sketches
 from detectors.accounts import stage
+from detectors.groups.amplification import Amplification
 from detectors.groups.co_sharing import CoSharing
 from detectors.groups.hashtags import Hashtags
 from detectors.groups.near_duplicates import NearDuplicates
+from detectors.groups.targets import Targets
 from detectors.pairs import Pairs
 from detectors.windows import TickBuffer
 from streams.embedded import Pipeline, spare_collector
@@ -248,6 +250,8 @@ def _places() -> list[tuple[str, Any, str]]:
         ("near-duplicates: places, words, clusters", NearDuplicates, "take"),
         ("hashtags", Hashtags, "take"),
         ("co-sharing", CoSharing, "take"),
+        ("amplification", Amplification, "take"),
+        ("targets", Targets, "take"),
         ("pairs", Pairs, "add"),
         ("severity", Pipeline, "_assess"),
     ]

@@ -7,6 +7,7 @@ see all of them. Few things come here, so one partition is enough.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import msgspec
 
@@ -14,6 +15,7 @@ from detectors.background import ScoreBackground
 from detectors.cases import Cases, CaseSettings, Judged, Revision
 from detectors.events import CANARY
 from detectors.findings import Finding, Measured
+from detectors.groups.amplification import SourceReferences
 from detectors.groups.hashtags import TagReferences
 from detectors.groups.networks import Networks, NetworkSettings
 from detectors.pairs import PairSettings, Repeated, Repetition
@@ -28,7 +30,9 @@ class Found(msgspec.Struct, array_like=True):
 
     findings: list[Finding]
     tags: list[Measured]
-    """To be set against comparable ones first."""
+    """Hashtags and"""
+    sources: list[Measured] = []
+    """accounts reposted, to be set against comparable ones first."""
 
 
 class _OpenGroup(Record, tag="open_groups"):
@@ -65,7 +69,8 @@ class Judge:
         networks: NetworkSettings | None = None,
     ) -> None:
         self.background = ScoreBackground()
-        self.references = TagReferences()
+        self.tag_references = TagReferences()
+        self.source_references = SourceReferences()
         self.repetition = Repetition(pairs)
         self.networks = Networks(networks, pairs.window_hours)
         self.cases = Cases(cases)
@@ -108,7 +113,8 @@ class Judge:
         self.last_tick = tick_ms
         findings = [
             *found.findings,
-            *self.references.take(found.tags, tick_ms),
+            *self.tag_references.take(found.tags, tick_ms),
+            *self.source_references.take(found.sources, tick_ms),
             *self.networks.take(repeated, self.repetition, posts=posts, tick_ms=tick_ms),
         ]
         yield from self.cases.take(self._assess(findings, tick_ms), tick_ms)
@@ -158,8 +164,18 @@ class Judge:
     def track(self) -> None:
         """From now on, note what changes."""
         self._changed.track()
-        for part in (self.background, self.references, self.repetition, self.networks, self.cases):
+        for part in self._parts():
             part.track()
+
+    def _parts(self) -> list[Any]:
+        return [
+            self.background,
+            self.tag_references,
+            self.source_references,
+            self.repetition,
+            self.networks,
+            self.cases,
+        ]
 
     def changes(self, everything: bool = False) -> Changes:
         """The records that changed since the last call; see `detectors.state`."""
@@ -168,11 +184,7 @@ class Judge:
         return merged(
             self._head.told(_Head(self.judged, self.last_tick, self.canaries), everything),
             self._groups.told(groups),
-            self.background.changes(everything),
-            self.references.changes(everything),
-            self.repetition.changes(everything),
-            self.networks.changes(everything),
-            self.cases.changes(everything),
+            *(part.changes(everything) for part in self._parts()),
         )
 
     @refusing
@@ -182,8 +194,5 @@ class Judge:
         if head is not None:
             self.judged, self.last_tick, self.canaries = head.judged, head.last_tick, head.canaries
         self.open_groups.update(name for name, _ in self._groups.read(saved))
-        self.background.restore(saved)
-        self.references.restore(saved)
-        self.repetition.restore(saved)
-        self.networks.restore(saved)
-        self.cases.restore(saved)
+        for part in self._parts():
+            part.restore(saved)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from detectors.batches import Signals
+from detectors.groups.amplification import Amplification, AmplificationSettings
 from detectors.groups.co_sharing import CoSharing, CoSharingSettings
 from detectors.groups.hashtags import Hashtags, HashtagSettings
 from detectors.groups.near_duplicates import NearDuplicates, NearDuplicateSettings
+from detectors.groups.targets import Targets, TargetSettings
 from detectors.judging import Found
 from detectors.pairs import Tie
 from detectors.state import Changes, Record, Saved, Sheet, merged, refusing
@@ -27,6 +29,14 @@ class SubjectSettings(Protocol):
     @property
     def co_sharing(self) -> CoSharingSettings:
         """Of things that several accounts share."""
+
+    @property
+    def amplification(self) -> AmplificationSettings:
+        """Of accounts that are reposted."""
+
+    @property
+    def targets(self) -> TargetSettings:
+        """Of accounts that are named."""
 
 
 class _Head(Record, tag="subjects"):
@@ -50,6 +60,8 @@ class Subjects:
         self.near_duplicates = NearDuplicates(settings.near_duplicates) if shard == 0 else None
         self.hashtags = Hashtags(settings.hashtags) if others else None
         self.co_sharing = CoSharing(settings.co_sharing) if others else None
+        self.amplification = Amplification(settings.amplification) if others else None
+        self.targets = Targets(settings.targets) if others else None
         self._last_tick = 0
         self._head = Sheet(_Head)
 
@@ -64,6 +76,10 @@ class Subjects:
             found.tags = self.hashtags.take(signals)
         if self.co_sharing is not None:
             ties += self.co_sharing.take(signals)
+        if self.amplification is not None:
+            found.sources = self.amplification.take(signals)
+        if self.targets is not None:
+            found.findings += self.targets.take(signals)
         return found, ties
 
     def finish(self) -> Found:
@@ -73,7 +89,13 @@ class Subjects:
 
     def stores(self) -> dict[str, Any]:
         """What is held in memory, by name."""
-        named = {"texts": self.near_duplicates, "hashtags": self.hashtags, "shared": self.co_sharing}
+        named = {
+            "texts": self.near_duplicates,
+            "hashtags": self.hashtags,
+            "shared": self.co_sharing,
+            "sources": self.amplification,
+            "targets": self.targets,
+        }
         return {name: part for name, part in named.items() if part is not None}
 
     def track(self) -> None:

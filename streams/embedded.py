@@ -19,10 +19,12 @@ from detectors.alerts import render
 from detectors.batches import SignalBatch
 from detectors.cases import CaseSettings, Judged, Revision
 from detectors.events import Post
+from detectors.groups.amplification import AmplificationSettings
 from detectors.groups.co_sharing import CoSharingSettings
 from detectors.groups.hashtags import HashtagSettings
 from detectors.groups.near_duplicates import NearDuplicateSettings
 from detectors.groups.networks import NetworkSettings
+from detectors.groups.targets import TargetSettings
 from detectors.judging import Judge
 from detectors.pairs import Pairs, PairSettings
 from detectors.subjects import Subjects
@@ -49,6 +51,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     near_duplicates: NearDuplicateSettings = msgspec.field(default_factory=NearDuplicateSettings)
     hashtags: HashtagSettings = msgspec.field(default_factory=HashtagSettings)
     co_sharing: CoSharingSettings = msgspec.field(default_factory=CoSharingSettings)
+    amplification: AmplificationSettings = msgspec.field(default_factory=AmplificationSettings)
+    targets: TargetSettings = msgspec.field(default_factory=TargetSettings)
     pairs: PairSettings = msgspec.field(default_factory=PairSettings)
     networks: NetworkSettings = msgspec.field(default_factory=NetworkSettings)
     cases: CaseSettings = msgspec.field(default_factory=CaseSettings)
@@ -58,11 +62,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def version(self) -> str:
         """Short hash of the settings of detection in force, printed in every alert."""
-        detection = {name: getattr(self, name) for name in _DETECTION}
+        detection = {name: getattr(self, name) for name in self.__struct_fields__ if name not in _ELSEWHERE}
         return hashlib.blake2b(msgspec.json.encode(detection, order="sorted"), digest_size=6).hexdigest()
 
 
-_DETECTION = ("time", "accounts", "near_duplicates", "hashtags", "co_sharing", "pairs", "networks", "cases")
+_ELSEWHERE = ("kafka", "redis", "worker")
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,17 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
         raise InputError(f"The settings file {path} is not TOML: {problem}.") from None
 
 
+def _bounds(settings: Settings) -> Iterator[tuple[bool, str]]:
+    """What holds of all detectors alike: a bound is above 0, and so is a window; growth is above 1."""
+    for section in settings.__struct_fields__:
+        values = msgspec.structs.asdict(getattr(settings, section))
+        for name, value in values.items():
+            if name == "growth":
+                yield value > 1, f"{section}.growth must be above 1"
+            elif name.startswith(("max_", "exact_", "min_acc", "min_obj")) or "window" in name:
+                yield value > 0, f"{section}.{name} must be above 0"
+
+
 def _check(settings: Settings) -> None:
     """Refuse values that would make no sense together."""
     rows = settings.near_duplicates.index_rows
@@ -127,9 +138,11 @@ def _check(settings: Settings) -> None:
             "hashtags.long_window_minutes must not be below hashtags.window_minutes",
         ),
         (
-            settings.near_duplicates.growth > 1 and settings.hashtags.growth > 1,
-            "growth must be above 1",
+            0 < settings.co_sharing.quick_s <= settings.co_sharing.window_s,
+            "co_sharing.quick_s must be above 0, and co_sharing.window_s not below it",
         ),
+        (settings.networks.chance > 0, "networks.chance must be above 0"),
+        *_bounds(settings),
     ]
     wrong = [sentence for holds, sentence in rules if not holds]
     wrong += problems(settings.kafka, settings.redis, settings.worker)

@@ -148,6 +148,7 @@ DOCUMENTED = [
     if path.parent.name in ("groups", "traits", "accounts") and path.name not in ("__init__.py", "stage.py")
 ]
 PARTS = {
+    "groups/amplified.py",
     "groups/cluster_records.py",
     "groups/text_cluster.py",
     "groups/text_index.py",

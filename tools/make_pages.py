@@ -30,6 +30,8 @@ PAGES = {
     "hashtags": "detectors.groups.hashtags",
     "co-sharing": "detectors.groups.co_sharing",
     "networks": "detectors.groups.networks",
+    "amplification": "detectors.groups.amplification",
+    "targets": "detectors.groups.targets",
     "exact-co-sharing": "detectors.groups.exact_co_sharing",
     "automation-score": "detectors.accounts.automation",
     "declared-accounts": "detectors.accounts.declared",

@@ -34,7 +34,7 @@ Defaults, and why
     ``min_accounts`` 5: fewer replies from one operation are not called an attack in the paper either.
     ``burst_minutes`` 5: networks with a clock by the minute still show it. ``growth`` 1.25: half would judge
     20 accounts last when there were 14. ``max_posts`` 1000: of a target named more often only the newest
-    minutes are looked at; an attack of twenty is no thousandth of such a crowd's talk.
+    minutes are looked at; twenty attackers are lost in such a crowd, and their copies are found elsewhere.
 
 What it misses
     Attackers who each find their own words and take hours; those who change a word in each copy (exact

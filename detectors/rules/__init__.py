@@ -6,11 +6,13 @@ Each module has ``rules`` (all checks of a finding), ``SENTENCES`` (by code of a
 
 from types import ModuleType
 
-from detectors.rules import co_sharing, hashtags, near_duplicates
+from detectors.rules import amplification, co_sharing, hashtags, near_duplicates, targets
 
 RULES: dict[str, ModuleType] = {
     "near_duplicates": near_duplicates,
     "hashtags": hashtags,
     "co_sharing": co_sharing,
+    "amplification": amplification,
+    "targets": targets,
 }
 """By the detector's name, as it stands in alerts."""

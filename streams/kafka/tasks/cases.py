@@ -94,11 +94,15 @@ class CasesTask:
             if not scored:  # the end of the input
                 yield from self._alerts(self.judge.finish(groups))
                 continue
-            tags = [tag for one in findings for tag in one.tags]
+            everything = Found(
+                groups,
+                [tag for one in findings for tag in one.tags],
+                [source for one in findings for source in one.sources],
+            )
             total = (sum(one.accounts for one in scored), sum(one.total for one in scored))
             posts = sum(one.posts for one in scored)
             self.sampling.add(tick_ms, posts=posts, shed=sum(one.shed for one in scored))
-            yield from self._alerts(self.judge.take(tick_ms, Found(groups, tags), ties, total, posts))
+            yield from self._alerts(self.judge.take(tick_ms, everything, ties, total, posts))
         yield from self._alerts(self.judge.silence(limit))
         self.time_ms = max(self.time_ms, limit)
         self._measure_canaries()
