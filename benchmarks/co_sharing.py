@@ -18,6 +18,7 @@ import json
 import os
 import sys
 import tempfile
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from detectors.accounts.stage import Accounts  # noqa: E402
+from detectors.events import Post  # noqa: E402
 from detectors.findings import author_of  # noqa: E402
 from detectors.groups.co_sharing import CoSharing, CoSharingSettings  # noqa: E402
 from detectors.groups.networks import Networks, NetworkSettings  # noqa: E402
@@ -82,7 +84,7 @@ def live(name: str, sharing: CoSharingSettings, pairing: PairSettings) -> tuple[
         mapping.write(MAPPINGS[name])
         mapping.flush()
         source = open_source(DATA / f"{name}.csv.gz", "csv", mapping.name)
-        batches = list(in_order(posts_of([source], Tally())))
+        batches = [_whole(list(chain(*in_order(posts_of([source], Tally())))))]
     accounts, shared, pairs, graph = Accounts(), CoSharing(sharing), Pairs(pairing), Repetition(pairing)
     networks = Networks(NetworkSettings(), pairing.window_hours)
     gate, buffer = Gate(TimeSettings()), TickBuffer(TimeSettings())
@@ -102,6 +104,17 @@ def live(name: str, sharing: CoSharingSettings, pairing: PairSettings) -> tuple[
                 members.update(finding.accounts)
     told["accounts"] = len(members)
     return found, told
+
+
+def _whole(posts: list[Post]) -> list[Post]:
+    """The posts, each once with all that it shares: the table has a row for each combination."""
+    first: dict[tuple[str, str], Post] = {}
+    for one in posts:
+        known = first.setdefault((one.author_id, one.id), one)
+        for name in ("links", "hashtags", "media"):
+            both = [*(getattr(known, name) or ()), *(getattr(one, name) or ())]
+            setattr(known, name, list(dict.fromkeys(both)))
+    return list(first.values())
 
 
 def _note(found: Shared, ties: list[Tie]) -> None:

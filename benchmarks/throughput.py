@@ -45,12 +45,15 @@ from naive import Naive
 
 from detectors import sketches
 from detectors.accounts import stage
-from detectors.groups.amplification import Amplification
+from detectors.batches import SignalBatch
+from detectors.groups.amplification import Amplification, SourceReferences
 from detectors.groups.co_sharing import CoSharing
-from detectors.groups.hashtags import Hashtags
+from detectors.groups.hashtags import Hashtags, TagReferences
 from detectors.groups.near_duplicates import NearDuplicates
+from detectors.groups.networks import Networks
 from detectors.groups.targets import Targets
-from detectors.pairs import Pairs
+from detectors.judging import Judge
+from detectors.pairs import Pairs, Repetition
 from detectors.windows import TickBuffer
 from streams.embedded import Pipeline, spare_collector
 from streams.replay import Run, play
@@ -252,8 +255,13 @@ def _places() -> list[tuple[str, Any, str]]:
         ("co-sharing", CoSharing, "take"),
         ("amplification", Amplification, "take"),
         ("targets", Targets, "take"),
-        ("pairs", Pairs, "add"),
-        ("severity", Pipeline, "_assess"),
+        ("signals", SignalBatch, "signals"),
+        ("pairs", Pairs, "take"),
+        ("repetition", Repetition, "take"),
+        ("networks", Networks, "take"),
+        ("references", TagReferences, "take"),
+        ("references", SourceReferences, "take"),
+        ("severity", Judge, "_assess"),
     ]
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import chain
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -65,15 +66,19 @@ class Share(NamedTuple):
 
 
 def tie(shared: Subject, one: str, first: Share, other: str, second: Share) -> Tie:
-    """The tie of two accounts that shared an object."""
+    """The tie of two accounts that shared an object; the accounts stand in order."""
+    if other < one:
+        one, first, other, second = other, second, one, first
+    first_ms, first_post, first_activity = first
+    second_ms, second_post, second_activity = second
     return Tie(
         one,
         other,
-        max(first.time_ms, second.time_ms),
-        second.time_ms - first.time_ms,
+        first_ms if first_ms > second_ms else second_ms,
+        second_ms - first_ms,
         shared,
-        (first.post_id, second.post_id),
-        (first.activity, second.activity),
+        (first_post, second_post),
+        (first_activity, second_activity),
     )
 
 
@@ -271,8 +276,7 @@ def _by_pair(told: Iterable[tuple[str, Tie]]) -> dict[Pair, Tie]:
     return dict(sorted(ties.items(), key=lambda one: _place(one[1])))
 
 
-def _place(tie: Tie) -> tuple[int, str, str, Subject]:
-    return tie.time_ms, tie.one, tie.other, tie.object
+_place = attrgetter("time_ms", "one", "other", "object")
 
 
 class Repetition:

@@ -156,28 +156,26 @@ class CoSharing:
 
     def _tied(self, held: _Sharers, share: ShareSignal) -> list[Tie]:
         sharers, account, now_ms = held.accounts, share.account, share.time_ms
-        if account not in sharers and len(sharers) >= self.settings.viral_accounts:
+        known = account in sharers
+        if not known and len(sharers) >= self.settings.viral_accounts:
             self.viral += 1
             return []
         post = share.object.kind == "post"
         minutes = self.settings.repost_window_minutes
         first_ms = now_ms - (minutes * MINUTE_MS if post else self.settings.window_s * SECOND_MS)
-        near = [
-            (name, before)
-            for name, before in sharers.items()
-            if before.time_ms >= first_ms and name != account
-        ]
-        sharers[account] = Share(now_ms, share.post_id, share.activity)
+        near = [one for one in sharers.items() if one[1].time_ms >= first_ms and one[0] != account]
+        mine = sharers[account] = Share(now_ms, share.post_id, share.activity)
         if not post and len(near) >= self.settings.crowd_accounts:
             self.viral += 1
             return []
-        ties = []
-        for name, before in near:
-            if name in held.tied.get(account, ()) or account in held.tied.get(name, ()):
-                continue
-            held.tied.setdefault(account, []).append(name)
-            ties.append(tie(share.object, name, before, account, sharers[account]))
-        return ties
+        if known:
+            tied, mine_tied = held.tied, held.tied.get(account, ())
+            near = [one for one in near if one[0] not in mine_tied and account not in tied.get(one[0], ())]
+        if not near:
+            return []
+        held.tied.setdefault(account, []).extend([name for name, _ in near])
+        shared = held.object
+        return [tie(shared, name, before, account, mine) for name, before in near]
 
     def _forget(self, tick_ms: int) -> None:
         limit_ms = tick_ms - self.settings.repost_window_minutes * MINUTE_MS

@@ -76,9 +76,8 @@ def _sign(finding: Finding, name: str, *, effect: float, least: float, measured:
         return Check(name, "not_enough_data", 0, needed, numbers)
     met = (
         accounts >= ACCOUNTS
-        and reference >= 0  # it is known
         and value >= max(least, reference + effect, 2 * reference)
-        and number(evidence, f"{name}_p") < P_VALUE
+        and number(evidence, f"{name}_p") < P_VALUE  # which is known where the reference is
     )
     return check(name, needed, numbers, SIGN, met=met)
 
