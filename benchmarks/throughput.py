@@ -46,11 +46,12 @@ from naive import Naive
 from detectors import sketches
 from detectors.accounts import stage
 from detectors.batches import SignalBatch
-from detectors.groups.amplification import Amplification, SourceReferences
+from detectors.groups.amplification import Amplification
 from detectors.groups.co_sharing import CoSharing
-from detectors.groups.hashtags import Hashtags, TagReferences
+from detectors.groups.hashtags import Hashtags
 from detectors.groups.near_duplicates import NearDuplicates
 from detectors.groups.networks import Networks
+from detectors.groups.references import References
 from detectors.groups.targets import Targets
 from detectors.judging import Judge
 from detectors.pairs import Pairs, Repetition
@@ -259,8 +260,7 @@ def _places() -> list[tuple[str, Any, str]]:
         ("pairs", Pairs, "take"),
         ("repetition", Repetition, "take"),
         ("networks", Networks, "take"),
-        ("references", TagReferences, "take"),
-        ("references", SourceReferences, "take"),
+        ("references", References, "take"),
         ("severity", Judge, "_assess"),
     ]
 

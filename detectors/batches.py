@@ -12,6 +12,8 @@ from detectors.events import CANARY, Post, milliseconds
 from detectors.findings import Member, Subject, account_key
 from detectors.text import Fingerprint, text_key
 
+COARSE_S = 5
+"""Precision of a clock, in seconds, above which delays are not known."""
 SEQUENCE = 3
 """Hashtags in their order from which a sequence is an object of its own."""
 
@@ -215,5 +217,7 @@ def _objects(post: Post, member: Member, links: tuple[str, ...]) -> list[Subject
 
 def _amplifier(post: Post, member: Member, source: str) -> AmplifierSignal:
     made = post.ref_created_at
-    delay_ms = None if made is None else max(0, post.time_ms - milliseconds(made))
+    # Seconds cannot be told from a clock of minutes.
+    coarse = (post.precision_s or 0) > COARSE_S
+    delay_ms = None if made is None or coarse else max(0, post.time_ms - milliseconds(made))
     return AmplifierSignal(member, account_key(post.platform, source), post.ref_id or "", delay_ms)

@@ -15,9 +15,9 @@ from detectors.background import ScoreBackground
 from detectors.cases import Cases, CaseSettings, Judged, Revision
 from detectors.events import CANARY
 from detectors.findings import Finding, Measured
-from detectors.groups.amplification import SourceReferences
-from detectors.groups.hashtags import TagReferences
+from detectors.groups import amplification, hashtags
 from detectors.groups.networks import Networks, NetworkSettings
+from detectors.groups.references import References
 from detectors.pairs import PairSettings, Repeated, Repetition
 from detectors.severity import assess
 from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
@@ -69,8 +69,8 @@ class Judge:
         networks: NetworkSettings | None = None,
     ) -> None:
         self.background = ScoreBackground()
-        self.tag_references = TagReferences()
-        self.source_references = SourceReferences()
+        self.tag_references = References("tags", hashtags.LEAST)
+        self.source_references = References("sources", amplification.LEAST)
         self.repetition = Repetition(pairs)
         self.networks = Networks(networks, pairs.window_hours)
         self.cases = Cases(cases)

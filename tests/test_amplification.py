@@ -22,8 +22,9 @@ from detectors.accounts.stage import Accounts
 from detectors.batches import Signals, merge, spread
 from detectors.events import from_mapping
 from detectors.groups import amplified
-from detectors.groups.amplification import Amplification, AmplificationSettings, SourceReferences
+from detectors.groups.amplification import LEAST, Amplification, AmplificationSettings
 from detectors.groups.amplified import coarse
+from detectors.groups.references import References
 from detectors.rules import RULES
 from detectors.rules import amplification as rules
 from detectors.rules.sentences import NBSP
@@ -39,7 +40,7 @@ HALF_LIFE = 12 * 60 * MINUTE
 
 
 def findings_of(one: Amplification, signals):
-    references = SourceReferences()
+    references = References("sources", LEAST)
     for each in signals:
         yield from references.take(one.take(each), each.tick_ms)
 
@@ -287,7 +288,7 @@ def test_order_inside_a_tick_of_arrival_and_the_number_of_shards_do_not_matter()
     for seed in range(3):
         rng = random.Random(seed)
         whole, parts = Amplification(), [Amplification() for _ in range(4)]
-        one, other = SourceReferences(), SourceReferences()
+        one, other = References("sources", LEAST), References("sources", LEAST)
         for signals in batches(busy_stream(seed)):
             wanted = one.take(whole.take(signals), signals.tick_ms)
             # As it is after a broker: each signal comes over one of two ways, and goes to its shard.
@@ -328,7 +329,12 @@ def test_from_a_checkpoint_it_goes_on_as_if_nothing_had_happened(large, settings
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_references_go_on_from_a_checkpoint(seed):
-    check(Kept(SourceReferences, measured_steps, lambda one, step: one.take(step[1], step[0])), seed)
+    check(
+        Kept(
+            lambda: References("sources", LEAST), measured_steps, lambda one, step: one.take(step[1], step[0])
+        ),
+        seed,
+    )
 
 
 def test_the_streams_of_these_tests_have_what_may_go_wrong():
@@ -363,7 +369,7 @@ def test_what_is_never_saved_is_not_noted():
 def test_invented_sources_are_forgotten_while_a_network_is_still_found():
     one = Amplification(AmplificationSettings(max_sources=500, max_single_sources=2000))
     accounts, findings, most = Accounts(), [], 0
-    references = SourceReferences()
+    references = References("sources", LEAST)
     for part in range(100):
         posts = [
             repost(f"{part}.{n}", f"u{n}", part * 5000 + n, f"invented{part}.{n}", "1") for n in range(1000)

@@ -15,7 +15,8 @@ from streams_of_posts import MINUTE, SECOND, START_MS, batches, person, post, ro
 from detectors.accounts.stage import Accounts
 from detectors.background import ENOUGH, binomial_tail, expected_share
 from detectors.distinct import SlidingDistinct
-from detectors.groups.hashtags import Hashtags, HashtagSettings, TagReferences
+from detectors.groups.hashtags import LEAST, Hashtags, HashtagSettings
+from detectors.groups.references import References
 
 WINDOW, LONG = 15, 60
 PROFILES = (None, robot(), person())
@@ -28,7 +29,7 @@ def judged(posts, **settings_):
 
 
 def findings_of(one: Hashtags, signals):
-    references = TagReferences()
+    references = References("tags", LEAST)
     for each in signals:
         yield from references.take(one.take(each), each.tick_ms)
 

@@ -153,6 +153,7 @@ PARTS = {
     "groups/text_cluster.py",
     "groups/text_index.py",
     "groups/comparables.py",
+    "groups/references.py",
     "groups/tag.py",
 }
 """Parts of a detector that stand in a file of their own: their detector's text speaks for them."""

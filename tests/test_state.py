@@ -41,9 +41,10 @@ from detectors.groups import cluster_records, text_cluster
 from detectors.groups import tag as tags
 from detectors.groups.co_sharing import CoSharing, CoSharingSettings
 from detectors.groups.comparables import Comparables
-from detectors.groups.hashtags import Hashtags, HashtagSettings, TagReferences
+from detectors.groups.hashtags import LEAST, Hashtags, HashtagSettings
 from detectors.groups.near_duplicates import NearDuplicates, NearDuplicateSettings
 from detectors.groups.networks import NetworkSettings
+from detectors.groups.references import References
 from detectors.groups.text_index import TextIndex
 from detectors.judging import Found, Judge
 from detectors.pairs import Pairs, PairSettings, Repetition
@@ -352,9 +353,11 @@ KINDS = {
         given_to("signals"),
         feed_hashtags,
     ),
-    "references": Kept(TagReferences, given_to("measured"), lambda one, step: one.take(step[1], step[0])),
+    "references": Kept(
+        lambda: References("tags", LEAST), given_to("measured"), lambda one, step: one.take(step[1], step[0])
+    ),
     "comparables": Kept(
-        lambda: Comparables(("a", "b"), window_ms=10**6, size_factor=4, max_subjects=25),
+        lambda: Comparables("x", ("a", "b"), window_ms=10**6, size_factor=4, max_subjects=25),
         comparable_steps,
         feed_comparables,
     ),

@@ -136,9 +136,8 @@ def slow_evidence(posts: list[Post], target: str, judged_ms: int, scores: dict[s
     for one in uses:
         if one.author_id not in came:
             came[one.author_id] = minute_of(one.time_ms)
-            # Of several posts in one tick each counts as seen before the others.
             if any(
-                other.author_id == one.author_id and other is not one and tick_of(other) <= tick_of(one)
+                other.author_id == one.author_id and (other.time_ms, other.id) < (one.time_ms, one.id)
                 for other in past
             ):
                 known.append(one.author_id)

@@ -121,11 +121,16 @@ class Accounts:
 
     def take(self, tick_ms: int, posts: list[Post]) -> SignalBatch:
         """Make the signals of one tick. The posts must be in canonical order."""
-        accounts = [self._seen(account_key(post.platform, post.author_id), post) for post in posts]
+        accounts = []
+        activities = []
+        for post in posts:
+            account = self._seen(account_key(post.platform, post.author_id), post)
+            accounts.append(account)
+            activities.append(math.ceil(account.activity))
         if self._changed.on:
             self._changed.update(account.key for account in accounts)
         batch = SignalBatch(tick_ms, posts, scored=self._score(posts, accounts))
-        for post, account in zip(posts, accounts, strict=True):
+        for post, account, activity in zip(posts, accounts, activities, strict=True):
             print_, tags, targets, links = _read(post)
             named = tuple(filter(None, targets))
             batch.fingerprints.append(print_)
@@ -142,7 +147,7 @@ class Accounts:
                     bool(links),
                     "@" in post.text and names_its_source(post.text),
                     account.declared,
-                    math.ceil(account.activity),
+                    activity,
                 )
             )
         self._forget()

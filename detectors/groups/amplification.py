@@ -72,16 +72,16 @@ from statistics import median
 
 import msgspec
 
-from detectors.background import ENOUGH, binomial_tail, expected_share
+from detectors.background import expected_share
 from detectors.batches import AmplifierSignal, Signals
 from detectors.findings import Evidence, Finding, Measured, Subject, author_of, stable_id
 from detectors.groups.amplified import MINUTE_MS, Amplifier, Source, SourceRecords, keep
-from detectors.groups.comparables import Comparables, Medians
+from detectors.groups.references import value
 from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
 
 _COMPARABLE_ACCOUNTS = 4
 _DEVOTED = 0.5
-_LEAST = {"quick": 0.1, "loyal": 0.1, "devoted": 0.1, "bot_share": 0.05}
+LEAST = {"quick": 0.1, "loyal": 0.1, "devoted": 0.1, "bot_share": 0.05}
 """Shares taken as ordinary even where comparable sources show less: a young source has had no second post."""
 
 
@@ -252,7 +252,7 @@ class Amplification:
     def _evidence(
         self, source: Source, shares: dict[str, tuple[int, int]], devotions: list[float]
     ) -> Evidence:
-        evidence: Evidence = {name: _value(share) for name, share in shares.items()}
+        evidence: Evidence = {name: value(share) for name, share in shares.items()}
         evidence |= expected_share(_scores(source))
         held = source.accounts.held
         counts = sorted(held.values(), reverse=True)
@@ -345,66 +345,3 @@ def median_delay(delays: Iterable[dict[int, int]]) -> int | None:
 def _scores(source: Source) -> list[int]:
     """Automation scores of the amplifiers that have one."""
     return sorted(score for score in source.accounts.scores.values() if score >= 0)
-
-
-def _value(share: tuple[int, int]) -> float | None:
-    hits, of = share
-    return round(hits / of, 4) if of else None
-
-
-class SourceReferences:
-    """The measurements of all sources, against which each one is set: the second half of judging a source.
-
-    It stands behind the shards, where all sources come together. All sources of a tick are compared with
-    those of earlier ticks before any of them counts, so that their order does not matter.
-    """
-
-    def __init__(self) -> None:
-        self.comparables = Comparables(
-            tuple(_LEAST), window_ms=60 * MINUTE_MS, size_factor=4, max_subjects=20_000
-        )
-
-    def take(self, measured: list[Measured], tick_ms: int) -> list[Finding]:
-        """The findings among the measured sources of one tick, with references and p-values."""
-        findings = [self._compared(one, one.finding, tick_ms) for one in measured if one.finding is not None]
-        for one in sorted(measured, key=lambda one: one.subject):
-            values = {name: _value(share) for name, share in one.shares.items()}
-            self.comparables.put(one.subject, size=one.size, now_ms=tick_ms, measures=values)
-        return findings
-
-    def track(self) -> None:
-        """From now on, note what changes."""
-        self.comparables.track()
-
-    def changes(self, everything: bool = False) -> Changes:
-        """The records that changed since the last call; see `detectors.state`."""
-        # Under names of their own, since those of the hashtags are kept beside them.
-        told = self.comparables.changes(everything)
-        return {f"{_OWN}{name}": records for name, records in told.items()}
-
-    def restore(self, saved: Saved) -> None:
-        """On a fresh object, go on from what was saved."""
-        own = {name.removeprefix(_OWN): one for name, one in saved.items() if name.startswith(_OWN)}
-        self.comparables.restore(own)
-
-    def _compared(self, one: Measured, finding: Finding, tick_ms: int) -> Finding:
-        medians = self.comparables.medians(one.subject, size=one.size, now_ms=tick_ms)
-        return msgspec.structs.replace(finding, evidence=finding.evidence | _references(one, medians))
-
-
-_OWN = "source_"
-
-
-def _references(one: Measured, medians: Medians) -> Evidence:
-    evidence: Evidence = {}
-    for name, (hits, of) in one.shares.items():
-        reference, comparable = medians[name]
-        enough = comparable >= ENOUGH and of > 0
-        evidence[f"{name}_reference"] = reference if enough else None
-        evidence[f"{name}_p"] = None
-        if enough:
-            expected = max(reference or 0.0, _LEAST[name])
-            # How ordinary the ordinary is need not be known, and takes long to sum over very many reposts.
-            tail = binomial_tail(hits, of, expected) if hits > expected * of else 1.0
-            evidence[f"{name}_p"] = float(f"{tail:.4g}")
-    return evidence

@@ -12,7 +12,7 @@ Medians = dict[str, tuple[float | None, int]]
 """For each measure its median over comparable subjects (None where there are none) and their number."""
 
 
-class _Row(Record, tag="comparables"):
+class _Row(Record):
     """The measurements of one subject."""
 
     turn: int
@@ -21,10 +21,22 @@ class _Row(Record, tag="comparables"):
     values: list[float | None]
 
 
-class _Head(Record, tag="comparables_head"):
+class _Head(Record):
     """How many measurements there were."""
 
     turn: int
+
+
+def _tables(of: str) -> tuple[type[_Row], type[_Head]]:
+    """Records of two kinds of subjects are not taken for one another."""
+
+    class Row(_Row, tag=f"comparable_{of}"):
+        """The measurements of one subject of this kind."""
+
+    class Head(_Head, tag=f"comparable_{of}_head"):
+        """How many measurements of this kind there were."""
+
+    return Row, Head
 
 
 class Comparables:
@@ -36,6 +48,8 @@ class Comparables:
 
     Parameters
     ----------
+    of : str
+        What the subjects are, for the names of the records.
     measures : tuple of str
         What is measured.
     window_ms, size_factor : int
@@ -45,7 +59,7 @@ class Comparables:
 
     Examples
     --------
-    >>> others = Comparables(("share",), window_ms=1000, size_factor=4, max_subjects=100)
+    >>> others = Comparables("tags", ("share",), window_ms=1000, size_factor=4, max_subjects=100)
     >>> for n in range(5):
     ...     others.put(f"tag{n}", size=20, now_ms=0, measures={"share": n / 10})
     >>> others.medians("other", size=30, now_ms=10)
@@ -53,7 +67,7 @@ class Comparables:
     """
 
     def __init__(
-        self, measures: tuple[str, ...], *, window_ms: int, size_factor: int, max_subjects: int
+        self, of: str, measures: tuple[str, ...], *, window_ms: int, size_factor: int, max_subjects: int
     ) -> None:
         self._measures = measures
         self._window_ms = window_ms
@@ -67,7 +81,8 @@ class Comparables:
         self._size = np.zeros(max_subjects, dtype=np.int64)
         self._values = np.full((len(measures), max_subjects), np.nan)
         self._changed: Noted[str] = Noted()
-        self._table, self._head = Table(_Row), Sheet(_Head)
+        self._row_kind, self._head_kind = _tables(of)
+        self._table, self._head = Table(self._row_kind), Sheet(self._head_kind)
 
     def __len__(self) -> int:
         return len(self._row)
@@ -115,7 +130,7 @@ class Comparables:
         """The records that changed since the last call; see `detectors.state`."""
         subjects = self._changed.take(self._row, everything)
         return merged(
-            self._head.told(_Head(self._turn), everything),
+            self._head.told(self._head_kind(self._turn), everything),
             self._table.told({subject: self._packed(self._row.get(subject)) for subject in subjects}),
         )
 
@@ -123,7 +138,8 @@ class Comparables:
         if row is None:
             return None
         values = [None if np.isnan(value) else value for value in self._values[:, row].tolist()]
-        return _Row(int(self._turns[row]), int(self._judged_ms[row]), int(self._size[row]), values)
+        turn, judged_ms, size = (int(column[row]) for column in (self._turns, self._judged_ms, self._size))
+        return self._row_kind(turn, judged_ms, size, values)
 
     @refusing
     def restore(self, saved: Saved) -> None:

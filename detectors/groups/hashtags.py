@@ -57,16 +57,16 @@ from __future__ import annotations
 
 import msgspec
 
-from detectors.background import ENOUGH, binomial_tail, expected_share
+from detectors.background import expected_share
 from detectors.batches import Signals, TagSignal
 from detectors.findings import Evidence, Finding, Measured, Subject, stable_id
-from detectors.groups.comparables import Comparables, Medians
+from detectors.groups.references import value
 from detectors.groups.tag import Tag, TagRecords
 from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
 
 MINUTE_MS = 60_000
 _COMPARABLE_ACCOUNTS = 4
-_LEAST = {"repeaters": 0.1, "copied": 0.05, "co_reposted": 0.1, "bot_share": 0.05}
+LEAST = {"repeaters": 0.1, "copied": 0.05, "co_reposted": 0.1, "bot_share": 0.05}
 """Shares taken as ordinary even where comparable tags show less: young tags have had no time to repeat."""
 
 
@@ -233,7 +233,7 @@ class Hashtags:
     def _evidence(self, tag: Tag, shares: dict[str, tuple[int, int]], tick_ms: int) -> Evidence:
         minute = (tick_ms - 1) // MINUTE_MS
         window = self.settings.window_minutes
-        evidence: Evidence = {name: _value(share) for name, share in shares.items()}
+        evidence: Evidence = {name: value(share) for name, share in shares.items()}
         evidence |= expected_share(self._scores(tag, minute))
         recent = tag.posts_between(minute - window + 1, minute)
         before = tag.posts_between(minute - 2 * window + 1, minute - window)
@@ -304,56 +304,3 @@ class Hashtags:
             self._tags[tag.name] = tag
         if self._changed.on:
             self.track()
-
-
-def _value(share: tuple[int, int]) -> float | None:
-    hits, of = share
-    return round(hits / of, 4) if of else None
-
-
-class TagReferences:
-    """The measurements of all tags, against which each one is set: the second half of judging a tag.
-
-    It stands behind the shards, where all tags come together. All tags of a tick are compared with those of
-    earlier ticks before any of them counts, so that their order does not matter.
-    """
-
-    def __init__(self) -> None:
-        self.comparables = Comparables(
-            tuple(_LEAST), window_ms=60 * MINUTE_MS, size_factor=4, max_subjects=20_000
-        )
-
-    def take(self, measured: list[Measured], tick_ms: int) -> list[Finding]:
-        """The findings among the measured tags of one tick, with references and p-values."""
-        findings = [self._compared(one, one.finding, tick_ms) for one in measured if one.finding is not None]
-        for one in sorted(measured, key=lambda one: one.subject):
-            values = {name: _value(share) for name, share in one.shares.items()}
-            self.comparables.put(one.subject, size=one.size, now_ms=tick_ms, measures=values)
-        return findings
-
-    def track(self) -> None:
-        """From now on, note what changes."""
-        self.comparables.track()
-
-    def changes(self, everything: bool = False) -> Changes:
-        """The records that changed since the last call; see `detectors.state`."""
-        return self.comparables.changes(everything)
-
-    def restore(self, saved: Saved) -> None:
-        """On a fresh object, go on from what was saved."""
-        self.comparables.restore(saved)
-
-    def _compared(self, one: Measured, finding: Finding, tick_ms: int) -> Finding:
-        medians = self.comparables.medians(one.subject, size=one.size, now_ms=tick_ms)
-        return msgspec.structs.replace(finding, evidence=finding.evidence | _references(one, medians))
-
-
-def _references(one: Measured, medians: Medians) -> Evidence:
-    evidence: Evidence = {}
-    for name, (hits, of) in one.shares.items():
-        reference, comparable = medians[name]
-        enough = comparable >= ENOUGH and of > 0
-        tail = binomial_tail(hits, of, max(reference or 0.0, _LEAST[name]))
-        evidence[f"{name}_reference"] = reference if enough else None
-        evidence[f"{name}_p"] = float(f"{tail:.4g}") if enough else None
-    return evidence
