@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import chain
-from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -41,15 +40,16 @@ class PairSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class Tie(NamedTuple):
-    """Two accounts that shared one object; sent once per pair and object."""
+    """Two accounts that shared one object; sent once per pair and object. Ties are in order as they stand."""
 
+    time_ms: int
+    """Of the later share of the two."""
     one: str
     other: str
-    time_ms: int
-    """Of the later one of the two."""
+    """The accounts, in order."""
+    object: Subject
     gap_ms: int
     """From the first account's share to the second's; negative where the second came first."""
-    object: Subject
     posts: tuple[str, str] = ("", "")
     """Ids of the posts with which the first and the second account shared it."""
     activity: tuple[int, int] = (1, 1)
@@ -66,17 +66,17 @@ class Share(NamedTuple):
 
 
 def tie(shared: Subject, one: str, first: Share, other: str, second: Share) -> Tie:
-    """The tie of two accounts that shared an object; the accounts stand in order."""
+    """The tie of two accounts that shared an object."""
     if other < one:
         one, first, other, second = other, second, one, first
     first_ms, first_post, first_activity = first
     second_ms, second_post, second_activity = second
     return Tie(
+        first_ms if first_ms > second_ms else second_ms,
         one,
         other,
-        first_ms if first_ms > second_ms else second_ms,
-        second_ms - first_ms,
         shared,
+        second_ms - first_ms,
         (first_post, second_post),
         (first_activity, second_activity),
     )
@@ -138,13 +138,6 @@ def _pair_of(key: str) -> Pair:
     return pair
 
 
-def _in_order(tie: Tie) -> Tie:
-    """The same tie with its accounts in order."""
-    if tie.one <= tie.other:
-        return tie
-    return Tie(tie.other, tie.one, tie.time_ms, -tie.gap_ms, tie.object, tie.posts[::-1], tie.activity[::-1])
-
-
 class Pairs:
     """The PAIRS stage: counts distinct shared objects of each pair over a sliding window; bounded.
 
@@ -155,7 +148,7 @@ class Pairs:
     --------
     >>> pairs = Pairs()
     >>> first, second = (
-    ...     Tie("a", "b", at, 5, Subject("link", f"l{at}"), (f"a{at}", f"b{at}")) for at in (0, 10)
+    ...     Tie(at, "a", "b", Subject("link", f"l{at}"), 5, (f"a{at}", f"b{at}")) for at in (0, 10)
     ... )
     >>> pairs.take([first], 0)
     Repeated(ties=[], coincidences=1)
@@ -185,7 +178,7 @@ class Pairs:
         """
         repeated = Repeated([])
         # By time, so that those that wait for a second object stand in order of time, also after a restart.
-        for tie in sorted(map(_in_order, ties), key=_place):
+        for tie in sorted(ties):
             pair = tie.one, tie.other
             self._changed.add(pair)
             new = self._count(pair, tie, repeated.ties)
@@ -205,7 +198,7 @@ class Pairs:
         """Count one tie; whether it is of two posts that had not tied the pair yet."""
         newest = self._again.get(pair)
         if newest is not None:
-            self._again[pair] = max(tie, newest, key=_place)
+            self._again[pair] = max(tie, newest)
             repeated.append(tie)
             return tie.posts != newest.posts
         before = self._once.get(pair)
@@ -215,7 +208,7 @@ class Pairs:
         if before is None or tie.time_ms - before.time_ms > self._window_ms:
             self._once[pair] = tie
         else:
-            self._again[pair] = max(before, tie, key=_place)
+            self._again[pair] = max(before, tie)
             repeated += (before, tie)
         return True
 
@@ -273,10 +266,7 @@ def _by_pair(told: Iterable[tuple[str, Tie]]) -> dict[Pair, Tie]:
     ties = {_pair_of(key): tie for key, tie in told}
     if any(pair != (tie.one, tie.other) for pair, tie in ties.items()):
         raise StateError("a tie stands under another pair's key")
-    return dict(sorted(ties.items(), key=lambda one: _place(one[1])))
-
-
-_place = attrgetter("time_ms", "one", "other", "object")
+    return dict(sorted(ties.items(), key=lambda one: one[1]))
 
 
 class Repetition:
@@ -285,7 +275,7 @@ class Repetition:
     Examples
     --------
     >>> graph = Repetition()
-    >>> graph.take([Tie("a", "b", at, 5, Subject("text", f"t{at}")) for at in (0, 10)], 10)
+    >>> graph.take([Tie(at, "a", "b", Subject("text", f"t{at}"), 5) for at in (0, 10)], 10)
     >>> graph.among(["a", "b", "c"], 10)
     (2, 2)
     """
@@ -300,7 +290,7 @@ class Repetition:
 
     def take(self, ties: Iterable[Tie], tick_ms: int) -> None:
         """Take in the repeated ties of one tick."""
-        for tie in sorted(map(_in_order, ties), key=_place):
+        for tie in sorted(ties):
             one, other = tie.one, tie.other
             held = self._partners.get(one, {}).get(other)
             if held is None:

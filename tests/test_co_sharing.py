@@ -17,7 +17,8 @@ from detectors.events import Post
 from detectors.findings import Finding, Subject, author_of
 from detectors.groups.co_sharing import CoSharing, CoSharingSettings
 from detectors.groups.networks import Networks, NetworkSettings, poisson_tail
-from detectors.pairs import Pairs, Repeated, Repetition, Tie
+from detectors.pairs import Pairs, Repeated, Repetition, Share, Tie
+from detectors.pairs import tie as tie_of
 from detectors.severity import assess
 from detectors.wording import sentence as said
 
@@ -177,7 +178,8 @@ def exact(posts: list[Post]) -> set[tuple[Subject, tuple[str, ...]]]:
 
 
 def tie(one: str, other: str, at: int, kind: str = "link", gap: int = 5) -> Tie:
-    return Tie(one, other, at, gap, Subject(kind, f"{kind}{at}"), (f"{one}{at}", f"{other}{at}"))
+    shares = Share(at - gap, f"{one}{at}", 1), Share(at, f"{other}{at}", 1)
+    return tie_of(Subject(kind, f"{kind}{at}"), one, shares[0], other, shares[1])
 
 
 def test_a_post_that_carries_a_link_a_picture_and_a_tag_is_one_coincidence_with_its_copy():

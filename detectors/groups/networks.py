@@ -39,7 +39,7 @@ Examples
 >>> from detectors.pairs import Repeated, Repetition, Tie
 >>> names, graph, networks = ["ana", "bob", "cyd"], Repetition(), Networks()
 >>> ties = [
-...     Tie(one, other, at, 5, Subject("link", f"l{at}"), (f"{one}{at}", f"{other}{at}"))
+...     Tie(at, one, other, Subject("link", f"l{at}"), 5, (f"{one}{at}", f"{other}{at}"))
 ...     for at in (0, 10, 20) for one, other in [("ana", "bob"), ("bob", "cyd")]
 ... ]
 >>> graph.take(ties, 5000)
@@ -160,7 +160,7 @@ class Networks:
         touched: set[str] = set()
         close_ms = self.settings.close_s * 1000
         pairs = {(tie.one, tie.other) for tie in repeated.ties if abs(tie.gap_ms) <= close_ms}
-        for pair in sorted((min(pair), max(pair)) for pair in pairs):
+        for pair in sorted(pairs):
             network = self._look(pair, graph.between(*pair, tick_ms))
             if network is not None:
                 touched.add(network)

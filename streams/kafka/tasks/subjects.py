@@ -100,6 +100,6 @@ class SubjectsTask:
 def _spread_ties(ties: Iterable[Tie], partitions: int) -> list[list[Tie]]:
     parts: list[list[Tie]] = [[] for _ in range(partitions)]
     for tie in ties:
-        pair = f"{min(tie.one, tie.other)}\x1f{max(tie.one, tie.other)}"
+        pair = f"{tie.one}\x1f{tie.other}"
         parts[crc32(pair.encode("utf-8", "surrogatepass")) % partitions].append(tie)
     return parts
