@@ -52,6 +52,7 @@ from detectors.groups.hashtags import Hashtags
 from detectors.groups.near_duplicates import NearDuplicates
 from detectors.groups.networks import Networks
 from detectors.groups.references import References
+from detectors.groups.rising import Rising
 from detectors.groups.targets import Targets
 from detectors.judging import Judge
 from detectors.pairs import Pairs, Repetition
@@ -256,6 +257,7 @@ def _places() -> list[tuple[str, Any, str]]:
         ("co-sharing", CoSharing, "take"),
         ("amplification", Amplification, "take"),
         ("targets", Targets, "take"),
+        ("rising", Rising, "take"),
         ("signals", SignalBatch, "signals"),
         ("pairs", Pairs, "take"),
         ("repetition", Repetition, "take"),

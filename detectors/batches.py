@@ -74,6 +74,8 @@ class MentionSignal(msgspec.Struct, array_like=True, gc=False):
     reply: bool
     key: int
     """Key of the text without names, links and numbers, see `detectors.text.text_key`; 0 where too short."""
+    length: int = 0
+    """Characters of that text, folded; 0 where too short."""
 
 
 class Signals(msgspec.Struct, array_like=True):
@@ -87,6 +89,8 @@ class Signals(msgspec.Struct, array_like=True):
     mentions: list[MentionSignal]
     canaries: int = 0
     """How many of the texts are the canary's, which no count includes."""
+    posts: int = 0
+    """How many posts of the whole stream these are made from, whatever the shard."""
 
 
 def shard_of(value: str, shards: int) -> int:
@@ -102,7 +106,7 @@ def spread(signals: Signals, shards: int) -> list[Signals]:
     """The signals of one tick by shard: all texts to the first, each hashtag and reposted post to its own."""
     if shards == 1:
         return [signals]
-    parts = [Signals(signals.tick_ms, [], [], [], [], []) for _ in range(shards)]
+    parts = [Signals(signals.tick_ms, [], [], [], [], [], posts=signals.posts) for _ in range(shards)]
     parts[0].texts, parts[0].canaries = signals.texts, signals.canaries
     for use in signals.tags:
         names: dict[int, list[str]] = {}
@@ -134,6 +138,7 @@ def merge(parts: Sequence[Signals]) -> Signals:
         sorted((one for part in parts for one in part.amplifiers), key=_place),
         sorted((one for part in parts for one in part.mentions), key=_place),
         sum(part.canaries for part in parts),
+        sum(part.posts for part in parts),
     )
 
 
@@ -176,9 +181,11 @@ class SignalBatch:
         texts, tags = signals.texts, signals.tags
         rows = zip(self.posts, self.members, self.fingerprints, self.links, self.strangers, strict=True)
         for post, member, print_, links, strangers in rows:
+            canary = post.platform == CANARY
+            signals.posts += not canary
             if print_.key:
                 texts.append(TextSignal(member, post.text, print_.key, print_.folded))
-                signals.canaries += post.platform == CANARY
+                signals.canaries += canary
             repost = post.kind == "repost"
             if member.hashtags:
                 key = print_.key if not repost else text_key(post.ref_id) if post.ref_id else 0
@@ -193,7 +200,14 @@ class SignalBatch:
             elif member.targets:
                 for target in dict.fromkeys(member.targets):
                     signals.mentions.append(
-                        MentionSignal(member, target, target in strangers, post.kind == "reply", print_.key)
+                        MentionSignal(
+                            member,
+                            target,
+                            target in strangers,
+                            post.kind == "reply",
+                            print_.key,
+                            len(print_.folded),
+                        )
                     )
         return signals
 

@@ -9,6 +9,7 @@ from detectors.groups.amplification import Amplification, AmplificationSettings
 from detectors.groups.co_sharing import CoSharing, CoSharingSettings
 from detectors.groups.hashtags import Hashtags, HashtagSettings
 from detectors.groups.near_duplicates import NearDuplicates, NearDuplicateSettings
+from detectors.groups.rising import Rising, RisingSettings
 from detectors.groups.targets import Targets, TargetSettings
 from detectors.judging import Found
 from detectors.pairs import Tie
@@ -38,6 +39,10 @@ class SubjectSettings(Protocol):
     def targets(self) -> TargetSettings:
         """Of accounts that are named."""
 
+    @property
+    def rising(self) -> RisingSettings:
+        """Of what rises from nothing."""
+
 
 class _Head(Record, tag="subjects"):
     """Where the stage is in time."""
@@ -62,6 +67,7 @@ class Subjects:
         self.co_sharing = CoSharing(settings.co_sharing) if others else None
         self.amplification = Amplification(settings.amplification) if others else None
         self.targets = Targets(settings.targets) if others else None
+        self.rising = Rising(settings.rising) if others else None
         self._last_tick = 0
         self._head = Sheet(_Head)
 
@@ -80,6 +86,8 @@ class Subjects:
             found.sources = self.amplification.take(signals)
         if self.targets is not None:
             found.findings += self.targets.take(signals)
+        if self.rising is not None:
+            found.findings += self.rising.take(signals)
         return found, ties
 
     def finish(self) -> Found:
@@ -95,6 +103,7 @@ class Subjects:
             "shared": self.co_sharing,
             "sources": self.amplification,
             "targets": self.targets,
+            "rising": self.rising,
         }
         return {name: part for name, part in named.items() if part is not None}
 

@@ -24,6 +24,7 @@ from detectors.groups.co_sharing import CoSharingSettings
 from detectors.groups.hashtags import HashtagSettings
 from detectors.groups.near_duplicates import NearDuplicateSettings
 from detectors.groups.networks import NetworkSettings
+from detectors.groups.rising import RisingSettings
 from detectors.groups.targets import TargetSettings
 from detectors.judging import Judge
 from detectors.pairs import Pairs, PairSettings
@@ -53,6 +54,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     co_sharing: CoSharingSettings = msgspec.field(default_factory=CoSharingSettings)
     amplification: AmplificationSettings = msgspec.field(default_factory=AmplificationSettings)
     targets: TargetSettings = msgspec.field(default_factory=TargetSettings)
+    rising: RisingSettings = msgspec.field(default_factory=RisingSettings)
     pairs: PairSettings = msgspec.field(default_factory=PairSettings)
     networks: NetworkSettings = msgspec.field(default_factory=NetworkSettings)
     cases: CaseSettings = msgspec.field(default_factory=CaseSettings)

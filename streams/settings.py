@@ -142,6 +142,13 @@ def _check(settings: Settings) -> None:
             "co_sharing.quick_s must be above 0, and co_sharing.window_s not below it",
         ),
         (settings.networks.chance > 0, "networks.chance must be above 0"),
+        (
+            settings.rising.slot_minutes > 0
+            and settings.rising.min_samples <= settings.rising.history_slots
+            and settings.rising.min_stream_posts > 0,
+            "rising.slot_minutes and rising.min_stream_posts must be above 0, and rising.min_samples at most "
+            "rising.history_slots",
+        ),
         *_bounds(settings),
     ]
     wrong = [sentence for holds, sentence in rules if not holds]

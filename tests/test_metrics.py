@@ -27,7 +27,18 @@ POSTS = planted(7).posts
 LABELS = {
     "reason": set(REASONS),
     "severity": {"notice", "warning", "critical"},
-    "store": {"texts", "hashtags", "accounts", "shared", "sources", "targets", "pairs", "networks", "cases"},
+    "store": {
+        "texts",
+        "hashtags",
+        "accounts",
+        "shared",
+        "sources",
+        "targets",
+        "rising",
+        "pairs",
+        "networks",
+        "cases",
+    },
 }
 PAGE = Path(__file__).parent.parent / "docs" / "metrics.md"
 

@@ -36,6 +36,7 @@ from detectors.groups.targets import Targets, TargetSettings, attack_score
 from detectors.rules import targets as rules
 from detectors.rules.checks import Check
 from detectors.state import Saved, StateError, applied
+from detectors.text import fingerprint, read_entities
 
 WINDOW, BURST = 60, 5
 
@@ -111,6 +112,10 @@ def first_namings(posts: list[Post]) -> set[tuple[str, str]]:
     return first
 
 
+def folded_length(text: str) -> int:
+    return len(fingerprint(read_entities(text), text).folded)
+
+
 def slow_evidence(posts: list[Post], target: str, judged_ms: int, scores: dict[str, int]) -> dict[str, Any]:
     """Every number of a finding, by reading the stream from the start."""
     past = [one for one in posts if one.time_ms < judged_ms]
@@ -165,6 +170,9 @@ def slow_evidence(posts: list[Post], target: str, judged_ms: int, scores: dict[s
         ),
         "copied": round(len(copied) / n, 4),
         "copies_accounts": max(map(len, users.values()), default=0),
+        "copies_characters": max(
+            ((len(group), folded_length(text)) for text, group in users.items()), default=(0, 0)
+        )[1],
         "copying_accounts": len(times),
         "copying_again": sum(count > 1 for count in times.values()),
         "copies_explained": round(sum(marked) / len(copied), 4) if copied else None,
@@ -401,6 +409,20 @@ def test_good_wishes_of_friends_in_the_same_words_are_no_warning():
     findings, _ = judged(posts)
     assert 20 <= most_points(findings, "anna_of_the_mill") < 40
     assert findings[-1].evidence["strangers"] < 0.5
+
+
+def test_equal_wishes_from_strangers_are_a_notice():
+    rng = random.Random(5)
+    senders = [f"friend{n}" for n in range(20)]
+    wishes = [
+        post(f"w{n}", name, 70 * 60_000 + n * SECOND, "@mayor happy birthday to you dear")
+        for n, name in enumerate(senders)
+    ]
+    findings, _ = judged([*chatter(rng, senders), *wishes])
+    (finding,) = [one for one in findings if one.subjects[0].value == "mayor"][-1:]
+    codes = {check.code for check in checks_of(finding) if check.points}
+    assert "copies" in codes and "aimed" not in codes
+    assert points(finding) < 40
 
 
 def test_numbers_alone_give_nothing():

@@ -32,6 +32,7 @@ PAGES = {
     "networks": "detectors.groups.networks",
     "amplification": "detectors.groups.amplification",
     "targets": "detectors.groups.targets",
+    "rising": "detectors.groups.rising",
     "exact-co-sharing": "detectors.groups.exact_co_sharing",
     "automation-score": "detectors.accounts.automation",
     "declared-accounts": "detectors.accounts.declared",

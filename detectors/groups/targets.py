@@ -9,7 +9,8 @@ Definition
     reposts name nobody):
 
     * *copied*: the share of its posts whose folded text, with names, links and numbers as slots, another
-      account used for it too; *copies_accounts*: the accounts of the text that most accounts used;
+      account used for it too; *copies_accounts* and *copies_characters*: accounts and folded length of the
+      text that most accounts used;
     * *first_share*: the share of accounts that name it for the first time; *strangers*: the same over the
       accounts whose earlier posts were seen, so that it was seen that they did not name it;
     * *burst*: the share of accounts that named it first, within the window, in its densest 5 minutes. Its
@@ -40,8 +41,7 @@ What it misses
     Attackers who each find their own words and take hours; those who change a word in each copy (exact
     copies count here, `detectors.groups.near_duplicates` compares the others); one person under two names;
     several targets of one operation, unless one post names them: each target is looked at alone. Until a
-    whole window was seen, nobody is called a stranger. How long a copied text is, is not known here, so that
-    good wishes in stock phrases look like copies.
+    whole window was seen, nobody is called a stranger.
 
 What it does not prove
     A star who has just posted gets a burst of replies from strangers, an airline strangers' complaints, a
@@ -456,15 +456,18 @@ def _habits(target: _Target, mentions: list[MentionSignal]) -> Evidence:
 def _copies(mentions: list[MentionSignal]) -> Evidence:
     """Texts that several accounts sent to the target, and what else could explain them."""
     users: dict[int, set[str]] = {}
+    lengths: dict[int, int] = {}
     for one in mentions:
         if one.key:
             users.setdefault(one.key, set()).add(one.member.account)
+            lengths[one.key] = one.length
     copied = [one for one in mentions if one.key and len(users[one.key]) > 1]
     times = Counter(one.member.account for one in copied)
     explained = sum(one.member.linked or one.member.sourced or bool(one.member.hashtags) for one in copied)
     return {
         "copied": round(len(copied) / len(mentions), 4),
         "copies_accounts": max(map(len, users.values()), default=0),
+        "copies_characters": max(((len(users[key]), lengths[key]) for key in users), default=(0, 0))[1],
         "copying_accounts": len(times),
         "copying_again": sum(count > 1 for count in times.values()),
         "copies_explained": round(explained / len(copied), 4) if copied else None,

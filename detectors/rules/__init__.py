@@ -6,7 +6,7 @@ Each module has ``rules`` (all checks of a finding), ``SENTENCES`` (by code of a
 
 from types import ModuleType
 
-from detectors.rules import amplification, co_sharing, hashtags, near_duplicates, targets
+from detectors.rules import amplification, co_sharing, hashtags, near_duplicates, rising, targets
 
 RULES: dict[str, ModuleType] = {
     "near_duplicates": near_duplicates,
@@ -14,5 +14,6 @@ RULES: dict[str, ModuleType] = {
     "co_sharing": co_sharing,
     "amplification": amplification,
     "targets": targets,
+    "rising": rising,
 }
 """By the detector's name, as it stands in alerts."""

@@ -10,6 +10,8 @@ from detectors.rules.sentences import NBSP, THIN, Both, count, count_fr, percent
 
 COPYING = 5
 """Accounts that must send the same text."""
+CHARACTERS = 40
+"""Length of a copied text, folded, that wishes and thanks in stock phrases do not reach."""
 SAME = 0.3
 """Share of a target's accounts that must send the same text: in every crowd some hit on the same words."""
 CROWD = 200
@@ -66,12 +68,22 @@ def _copies(finding: Finding) -> Check:
 def _aimed(finding: Finding, copies: bool) -> Check:
     """Copies that are most of what the target gets, from accounts that did not speak to it before."""
     evidence = finding.evidence
-    numbers: Evidence = {"share": evidence["copied"], "strangers": evidence["strangers"]}
+    numbers: Evidence = {
+        "share": evidence["copied"],
+        "strangers": evidence["strangers"],
+        "characters": evidence["copies_characters"],
+    }
     needed = (
-        f"such copies, half of the target's posts or more, and {STRANGERS:.0%} or more of the accounts whose "
+        f"such copies of {CHARACTERS} characters or more, half of the target's posts or more, and "
+        f"{STRANGERS:.0%} or more of the accounts whose "
         "earlier posts were seen name it for the first time"
     )
-    met = copies and number(evidence, "copied") >= 0.5 and number(evidence, "strangers") >= STRANGERS
+    met = (
+        copies
+        and number(evidence, "copies_characters") >= CHARACTERS
+        and number(evidence, "copied") >= 0.5
+        and number(evidence, "strangers") >= STRANGERS
+    )
     return check("aimed", needed, numbers, 20, met=met)
 
 
