@@ -17,6 +17,7 @@ from detectors.accounts.stage import Accounts
 from detectors.batches import Signals
 from detectors.events import Post, Profile, from_mapping
 from detectors.groups.near_duplicates import NearDuplicateSettings
+from detectors.groups.networks import NetworkSettings
 from detectors.windows import TickBuffer, TimeSettings
 from streams.embedded import Pipeline, Settings
 
@@ -25,8 +26,10 @@ START_MS = 1_500_000_000_000
 GRACE_MS = 10_000
 SECOND, MINUTE = 1000, 60_000
 
-SMALL = Settings(near_duplicates=NearDuplicateSettings(index_rows=1 << 12))
-"""The default settings with a small index, which takes less time to make."""
+SMALL = Settings(
+    near_duplicates=NearDuplicateSettings(index_rows=1 << 12), networks=NetworkSettings(chance=1e9)
+)
+"""The default settings with a small index, sooner made, and networks whatever chance says."""
 
 _FRENCH_WORDS = """
 marché rivière boulangerie tracteur grenier soupe violon orage jardin clocher ruelle fontaine lanterne

@@ -61,7 +61,10 @@ from streams.sources.posts import encode_post
 STREAM = planted(7, chatter=60, minutes=4).posts
 PATIENCE_S = 90.0
 """How long a test waits for something that must come."""
-ROWS = {"VIGIE_NEAR_DUPLICATES__INDEX_ROWS": str(SMALL.near_duplicates.index_rows)}
+ROWS = {
+    "VIGIE_NEAR_DUPLICATES__INDEX_ROWS": str(SMALL.near_duplicates.index_rows),
+    "VIGIE_NETWORKS__CHANCE": str(SMALL.networks.chance),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -662,6 +665,7 @@ def test_detection_goes_on_without_redis_and_no_alert_comes_twice_when_all_state
     second.ready()
     second.until("vigie_worker_event_time_seconds", lambda now: now >= judged_to, stage="cases")
     assert second.value("vigie_worker_rewinds_total") == 7
+    second.covered()
     assert sorted(second.status()["rewound"]) == sorted(room.heads())
     assert "the checkpoint is lost; going back from offset" in second.text
     second.until("vigie_worker_alerts_repeated_total", lambda now: now == len(expected(STREAM)))

@@ -57,7 +57,8 @@ from statistics import median_low
 
 import msgspec
 
-from detectors.findings import Edge, Evidence, Finding, Member, Subject, stable_id
+from detectors.events import CANARY
+from detectors.findings import Edge, Evidence, Finding, Member, Subject, account_key, stable_id
 from detectors.pairs import Pair, Repeated, Repetition, Tie
 from detectors.state import Changes, Noted, Record, Saved, Sheet, StateError, Table, merged, refusing
 
@@ -66,6 +67,7 @@ _HALF_LIFE_MS = 12 * HOUR_MS
 _LIKE_MS = _HALF_LIFE_MS / math.log(2)
 """Length of the window that counts as much as the decay does."""
 _STRENGTH_HALF_LIFE_MS = 72 * HOUR_MS
+_CANARY_ACCOUNT = account_key(CANARY, "")
 _SHOWN_EDGES, _SHOWN_SHARED, _SHOWN_POSTS, _SHOWN_SUBJECTS = 50, 5, 50, 10
 
 
@@ -159,7 +161,11 @@ class Networks:
         self._begun_ms = self._begun_ms or tick_ms
         touched: set[str] = set()
         close_ms = self.settings.close_s * 1000
-        pairs = {(tie.one, tie.other) for tie in repeated.ties if abs(tie.gap_ms) <= close_ms}
+        pairs = {
+            (tie.one, tie.other)
+            for tie in repeated.ties
+            if abs(tie.gap_ms) <= close_ms and not tie.one.startswith(_CANARY_ACCOUNT)
+        }
         for pair in sorted(pairs):
             network = self._look(pair, graph.between(*pair, tick_ms))
             if network is not None:
