@@ -10,12 +10,15 @@ from detectors.accounts import automation
 from detectors.alerts import instant
 from detectors.events import Profile
 from detectors.findings import author_of
+from detectors.links import normalise_link
 from detectors.text import MIN_FOLDED, fingerprint, read_entities
 from streams.embedded import Settings
 from streams.stores.sqlite import JudgedRow, Store
 
 KINDS = ("hashtag", "account", "link", "text")
 MINUTE_MS = 60_000
+_NETWORK_MINUTES = 24 * 60
+"""How far back a finding about a link is looked for: networks are judged when they grow."""
 Answer = dict[str, Any]
 
 
@@ -96,11 +99,21 @@ def _account(store: Store, settings: Settings, value: str, at_ms: int, answer: A
 
 
 def _link(store: Store, settings: Settings, value: str, at_ms: int, answer: Answer) -> Answer:
-    answer["verdict"] = (
-        "Not judged: this version has no detector for links. A text that carries a link is judged by its "
-        "words; `vigie explain text` answers for it, and `vigie top links` counts links."
+    link = normalise_link(value)
+    window = settings.rising.slot_minutes
+    posts, _ = store.counted("link", link, at_ms - window * MINUTE_MS, at_ms)
+    answer["counted"] = {"posts": posts, "minutes": window, "link": link}
+    rows = _recent(store.judged("link", link, at_ms), at_ms, _NETWORK_MINUTES)
+    return _conclude(
+        answer,
+        rows,
+        f"No finding: {posts} posts with this link in the {window} minutes before. A link is judged when it "
+        f"rises from nothing ({settings.rising.min_posts} posts by {settings.rising.min_accounts} accounts "
+        f"in {window} minutes, and many times its usual share), and as what a network of accounts shares. "
+        "The words beside it are judged apart: `vigie explain text`."
+        if posts
+        else f"Nothing was counted: no post with this link in the {window} minutes before.",
     )
-    return answer
 
 
 _KINDS = {"hashtag": _hashtag, "text": _text, "account": _account, "link": _link}

@@ -191,8 +191,12 @@ def test_a_text_that_nobody_wrote(ask):
     assert answer["verdict"].startswith("Nothing was counted: no post with this text")
 
 
-def test_a_link_is_not_judged_and_that_is_said(ask):
-    assert ask("link", "https://news.invalid/7")["verdict"].startswith("Not judged: this version has no")
+def test_a_link_is_counted_under_its_normal_form_and_what_was_missing_is_said(ask):
+    answer = ask("link", "https://NEWS.invalid/7?utm_source=somebody")
+    assert answer["counted"]["link"] == "https://news.invalid/7"
+    assert answer["counted"]["posts"] > 0
+    assert answer["verdict"].startswith("No finding:")
+    assert ask("link", "https://nobody.invalid/")["verdict"].startswith("Nothing was counted")
 
 
 # -- the printed answer, and what is wrong ---------------------------------------------------------

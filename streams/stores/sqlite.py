@@ -100,12 +100,14 @@ class Store:
     # -- writing -----------------------------------------------------------------------------------
 
     def note_batch(self, batch: SignalBatch) -> None:
-        """Count the posts of one tick by hashtag, text and account, and keep the newest profiles."""
+        """Count the posts of one tick by hashtag, link, text and account, and keep the newest profiles."""
         minute = (batch.tick_ms - 1) // MINUTE_MS
         accounts: dict[tuple[str, str], set[str]] = defaultdict(set)
         posts: Counter[tuple[str, str]] = Counter()
-        for post, member, print_ in zip(batch.posts, batch.members, batch.fingerprints, strict=True):
+        rows = zip(batch.posts, batch.members, batch.fingerprints, batch.links, strict=True)
+        for post, member, print_, links in rows:
             subjects = [("hashtag", name) for name in member.hashtags]
+            subjects += [("link", link) for link in links]
             subjects.append(("account", member.account))
             if post.kind == "repost":
                 subjects.append(("reposts", member.account))
