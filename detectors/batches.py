@@ -49,6 +49,8 @@ class ShareSignal(msgspec.Struct, array_like=True, gc=False):
     activity: int
     """See `Member.activity`."""
     object: Subject
+    declared: bool = False
+    """See `Member.declared`."""
 
 
 class AmplifierSignal(msgspec.Struct, array_like=True, gc=False):
@@ -192,7 +194,9 @@ class SignalBatch:
                 tags.append(TagSignal(member, member.hashtags, key, not repost))
             for subject in _objects(post, member, links):
                 signals.shares.append(
-                    ShareSignal(post.time_ms, post.id, member.account, member.activity, subject)
+                    ShareSignal(
+                        post.time_ms, post.id, member.account, member.activity, subject, member.declared
+                    )
                 )
             if repost:
                 if post.ref_author_id:

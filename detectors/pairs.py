@@ -56,6 +56,8 @@ class Tie(NamedTuple):
     """Ids of the posts with which the first and the second account shared it."""
     activity: tuple[int, int] = (1, 1)
     """See `detectors.findings.Member.activity`, of both."""
+    declared: tuple[bool, bool] = (False, False)
+    """See `detectors.findings.Member.declared`, of both."""
 
 
 class Share(NamedTuple):
@@ -65,14 +67,16 @@ class Share(NamedTuple):
     post_id: str
     activity: int
     """See `detectors.findings.Member.activity`."""
+    declared: bool = False
+    """See `detectors.findings.Member.declared`."""
 
 
 def tie(shared: Subject, one: str, first: Share, other: str, second: Share) -> Tie:
     """The tie of two accounts that shared an object."""
     if other < one:
         one, first, other, second = other, second, one, first
-    first_ms, first_post, first_activity = first
-    second_ms, second_post, second_activity = second
+    first_ms, first_post, first_activity, first_declared = first
+    second_ms, second_post, second_activity, second_declared = second
     return Tie(
         first_ms if first_ms > second_ms else second_ms,
         one,
@@ -81,6 +85,7 @@ def tie(shared: Subject, one: str, first: Share, other: str, second: Share) -> T
         second_ms - first_ms,
         (first_post, second_post),
         (first_activity, second_activity),
+        (first_declared, second_declared),
     )
 
 

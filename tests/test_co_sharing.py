@@ -305,6 +305,13 @@ def test_a_network_alone_is_a_notice_and_a_quick_devoted_large_one_a_warning():
         assert english and french
 
 
+def test_newsrooms_that_share_the_same_links_are_open_coordination():
+    open_ties = [one._replace(declared=(True, True)) for one in clique("abcde", range(6))]
+    (finding,) = Room().tick(open_ties, TICK)
+    assert finding.declared == 5
+    assert assess(finding, 0, 0).open
+
+
 @given(st.integers(0, 20), st.floats(0, 30))
 def test_the_tail_is_that_of_the_poisson_distribution(count, mean):
     wanted = 1 - sum(math.exp(-mean) * mean**k / math.factorial(k) for k in range(count))

@@ -149,7 +149,7 @@ class CoSharing:
                 singles[share.object] = _Single(self._turn, share)
                 return None
             first = single.share
-            begin = Share(first.time_ms, first.post_id, first.activity)
+            begin = Share(first.time_ms, first.post_id, first.activity, first.declared)
             held = _Sharers(first.object, 0, {first.account: begin}, {})
         self._sharers[share.object] = held
         return held
@@ -164,7 +164,7 @@ class CoSharing:
         minutes = self.settings.repost_window_minutes
         first_ms = now_ms - (minutes * MINUTE_MS if post else self.settings.window_s * SECOND_MS)
         near = [one for one in sharers.items() if one[1].time_ms >= first_ms and one[0] != account]
-        mine = sharers[account] = Share(now_ms, share.post_id, share.activity)
+        mine = sharers[account] = Share(now_ms, share.post_id, share.activity, share.declared)
         if not post and len(near) >= self.settings.crowd_accounts:
             self.viral += 1
             return []

@@ -294,7 +294,7 @@ class Networks:
             posts_total=len(posts),
             template=None,
             evidence=self._evidence(accounts, ties, tick_ms),
-            declared=0,
+            declared=len(_declared(ties.values())),
             edges=self._strongest(ties),
         )
 
@@ -440,6 +440,17 @@ def _subjects(ties: Iterable[list[Tie]]) -> tuple[Subject, ...]:
     """What the network shares, by the number of pairs that shared it."""
     counted = Counter(_told(tie.object) for close in ties for tie in close)
     return tuple(sorted(counted, key=lambda one: (-counted[one], one))[:_SHOWN_SUBJECTS])
+
+
+def _declared(ties: Iterable[list[Tie]]) -> set[str]:
+    """Accounts that say what they are."""
+    return {
+        account
+        for close in ties
+        for tie in close
+        for account, declared in zip((tie.one, tie.other), tie.declared, strict=True)
+        if declared
+    }
 
 
 def _posts(ties: Iterable[list[Tie]]) -> list[Member]:

@@ -347,7 +347,7 @@ def _uses(signals: Signals) -> Iterator[tuple[Subject, Member]]:
                 (),
                 linked=True,
                 sourced=False,
-                declared=False,
+                declared=share.declared,
             ),
         )
         for share in signals.shares

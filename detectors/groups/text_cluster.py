@@ -217,4 +217,4 @@ class TextCluster:
 
 
 def _share(member: Member) -> Share:
-    return Share(member.time_ms, member.post_id, member.activity)
+    return Share(member.time_ms, member.post_id, member.activity, member.declared)
