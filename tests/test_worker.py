@@ -43,6 +43,7 @@ from detectors.windows import Gate
 from streams import metrics, settings
 from streams.embedded import Pipeline, Settings
 from streams.kafka import clients, doctor, frames, health, topics
+from streams.kafka import worker as worker_module
 from streams.kafka.checkpoints import (
     Checkpoints,
     Head,
@@ -616,6 +617,36 @@ def test_a_worker_whose_event_loop_hangs_is_ended_by_its_watchdog(monkeypatch, c
     health.watch(stand_in(beat_ms=clock_ms() - 61_000))
     assert left.get(timeout=PATIENCE_S) == STUCK
     assert "the event loop does not come round; it ends" in caplog.text
+
+
+def test_a_record_that_was_asked_for_and_does_not_come_is_asked_for_again(monkeypatch):
+    """What Faust still hands out of an older fetch makes it pass over the records that were asked for."""
+    now = {"ms": 5_000}
+    sought = []
+
+    async def seek(tp, offset):
+        sought.append((tp.topic, offset))
+
+    async def earliest(tp):
+        return 0
+
+    monkeypatch.setattr(worker_module, "clock_ms", lambda: now["ms"])
+    worker = Worker(Settings(), "cluster")
+    worker.app = SimpleNamespace(earliest=earliest, consumer=SimpleNamespace(seek=seek))
+    running = Running("subjects.0", None, {"signals": 177})
+
+    def comes(offset: int) -> bool:
+        message = SimpleNamespace(topic="signals", partition=0, offset=offset)
+        return asyncio.run(worker._is_next(running, "signals", message))
+
+    assert not comes(180)
+    assert not comes(181)
+    assert sought == [("signals", 177)], "the first one is under way"
+    now["ms"] += 1_000
+    assert not comes(182)
+    assert sought == [("signals", 177)] * 2
+    assert comes(177)
+    assert not comes(176), "known"
 
 
 # -- Redis goes and comes --------------------------------------------------------------------------

@@ -54,6 +54,9 @@ INPUTS = {
 BAD_USE, FAILED, DEAD, STUCK, AGAIN = 2, 70, 71, 75, 76
 """Exit codes: settings or a checkpoint that do not fit, an error of ours, too many dead records, no progress
 although records wait, a Redis that is back with checkpoints that were not read."""
+_SEEK_AGAIN_MS = 1_000
+"""After so long a record that was asked for again is asked for once more: what Faust hands out of an older
+fetch meanwhile makes it pass over those before."""
 _SILENT_MS = 5_000
 _SEND_MS = 120_000
 """How long the broker may be away before a worker gives up; the next one starts from the checkpoint."""
@@ -89,8 +92,8 @@ class Running:
         """Changes that were taken for a checkpoint that the store did not take."""
         self.unread = False
         """Whether it began without its checkpoint because the store was away: it must not write over it."""
-        self.sought: dict[str, int] = {}
-        """Offsets that were asked for again."""
+        self.sought: dict[str, tuple[int, int]] = {}
+        """Offsets that were asked for again, and when."""
         self.generation = -1
         """Of the newest checkpoint."""
         self.alerts_from = 0
@@ -255,7 +258,9 @@ class Worker:
         expected = running.offsets[topic]
         if message.offset <= expected:
             return bool(message.offset == expected)
-        if running.sought.get(topic) == expected:
+        sought, sought_ms = running.sought.get(topic, (-1, 0))
+        now_ms = clock_ms()
+        if sought == expected and now_ms - sought_ms < _SEEK_AGAIN_MS:
             return False
         tp = TP(message.topic, message.partition)
         earliest = await self.app.earliest(tp)
@@ -264,7 +269,7 @@ class Worker:
             running.offsets[topic] = earliest
             return bool(message.offset == earliest)
         _log.warning("%s: offset %d, not %d: reading again", running.name, message.offset, expected)
-        running.sought[topic] = expected
+        running.sought[topic] = expected, now_ms
         await self.app.consumer.seek(tp, expected)
         return False
 
