@@ -65,7 +65,7 @@ from streams.sources import formats
 from streams.sources.ordering import in_order
 from streams.sources.records import Tally
 
-WANTED = 0.05
+WANTED = 0.035
 """The pipeline may take 20 times the time of `orjson.loads`, and no more."""
 NAIVE_POSTS = 1000
 ORJSON_PASSES = 6
