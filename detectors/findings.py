@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from detectors.events import CANARY
+
+_CANARY_ACCOUNT = f"{CANARY}\x1f"
 Evidence = dict[str, int | float | None]
 """Named measurements of a finding; None where there was not enough data."""
 
@@ -114,6 +117,15 @@ def account_key(platform: str, author_id: str) -> str:
     '12/3'
     """
     return f"{platform}\x1f{author_id}"
+
+
+def is_canary(account: str) -> bool:
+    """Whether an account key is one of the canary's.
+
+    >>> is_canary(account_key(CANARY, "1")), is_canary(account_key("x", "1"))
+    (True, False)
+    """
+    return account.startswith(_CANARY_ACCOUNT)
 
 
 def author_of(account: str) -> str:

@@ -13,16 +13,13 @@ import msgspec
 
 from detectors.background import ScoreBackground
 from detectors.cases import Cases, CaseSettings, Judged, Revision
-from detectors.events import CANARY
-from detectors.findings import Finding, Measured
+from detectors.findings import Finding, Measured, is_canary
 from detectors.groups import amplification, hashtags
 from detectors.groups.networks import Networks, NetworkSettings
 from detectors.groups.references import References
 from detectors.pairs import PairSettings, Repeated, Repetition
 from detectors.severity import assess
 from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
-
-_CANARY_ACCOUNT = f"{CANARY}\x1f"
 
 
 class Found(msgspec.Struct, array_like=True):
@@ -140,7 +137,7 @@ class Judge:
         judged = []
         share = self.background.share()
         for finding in sorted(findings, key=lambda one: (one.start_ms, one.finding_id)):
-            if finding.accounts[0].startswith(_CANARY_ACCOUNT):
+            if is_canary(finding.accounts[0]):
                 self.canaries.append(finding)
                 continue
             if "bot_share_reference" not in finding.evidence:

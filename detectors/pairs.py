@@ -16,14 +16,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from detectors.events import CANARY
-from detectors.findings import Subject, account_key
+from detectors.findings import Subject, is_canary
 from detectors.state import Changes, Noted, Record, Saved, Sheet, StateError, Table, merged, refusing
 
 HOUR_MS = 3_600_000
 _TIES = 32
 """Shared objects of one pair that are kept; the oldest go first."""
-_CANARY_ACCOUNT = account_key(CANARY, "")
 _TELLING = ("text", "post")
 """Kinds of objects whose repetition speaks for a group that another detector found."""
 
@@ -101,16 +99,11 @@ class Repeated(msgspec.Struct, array_like=True):
 Pair = tuple[str, str]
 
 
-class _Once(Record, tag="pairs_once"):
-    """The one tie of two accounts so far."""
+class _Pair(Record, tag="pairs"):
+    """The newest tie of two accounts, and whether they shared something before it."""
 
     tie: Tie
-
-
-class _Again(Record, tag="pairs_again"):
-    """The newest tie of two accounts that share several objects."""
-
-    tie: Tie
+    again: bool
 
 
 class _PairsHead(Record, tag="pairs_head"):
@@ -132,15 +125,25 @@ class _RepetitionHead(Record, tag="repetition_head"):
     minute: int
 
 
-def _pair_key(pair: Pair) -> str:
+def pair_key(pair: Pair) -> str:
+    """Key of the record of two accounts."""
     # Ids may hold any character, so no separator tells where the first one ends; its length does.
     return f"{len(pair[0])}.{pair[0]}{pair[1]}"
 
 
-def _pair_of(key: str) -> Pair:
+def pair_of(key: str) -> Pair:
+    """The two accounts of a key.
+
+    >>> pair_of(pair_key(("a.1", "b")))
+    ('a.1', 'b')
+
+    Raises
+    ------
+    StateError
+    """
     length, _, both = key.partition(".")
     pair = both[: int(length)], both[int(length) :]
-    if _pair_key(pair) != key:
+    if pair_key(pair) != key:
         raise StateError("a key is none of a pair of accounts")
     return pair
 
@@ -173,7 +176,7 @@ class Pairs:
         self._minute = 0
         self.evicted = 0
         self._changed: Noted[Pair] = Noted()
-        self._firsts, self._seconds, self._head = Table(_Once), Table(_Again), Sheet(_PairsHead)
+        self._table, self._head = Table(_Pair), Sheet(_PairsHead)
 
     def __len__(self) -> int:
         return len(self._once) + len(self._again)
@@ -190,8 +193,8 @@ class Pairs:
             self._changed.add(pair)
             new = self._count(pair, tie, repeated.ties)
             # The canary's accounts meet by order: chance is not to be learnt from them.
-            canary = tie.one.startswith(_CANARY_ACCOUNT)
-            repeated.coincidences += new and abs(tie.gap_ms) <= self._close_ms and not canary
+            close = abs(tie.gap_ms) <= self._close_ms
+            repeated.coincidences += new and close and not is_canary(tie.one)
         if tick_ms // 60_000 != self._minute:
             self._minute = tick_ms // 60_000
             self._expire(tick_ms - self._window_ms)
@@ -242,23 +245,16 @@ class Pairs:
 
     def changes(self, everything: bool = False) -> Changes:
         """The records that changed since the last call; see `detectors.state`."""
-        noted = self._changed.take(chain(self._once, self._again), everything)
-        # A pair goes from one table to the other, and back again: what is told of all is only what is held.
-        firsts = self._once if everything else noted
-        seconds = self._again if everything else noted
+        pairs = self._changed.take(chain(self._once, self._again), everything)
         return merged(
             self._head.told(_PairsHead(self.evicted, self._minute), everything),
-            self._firsts.told({_pair_key(pair): self._first(pair) for pair in firsts}),
-            self._seconds.told({_pair_key(pair): self._second(pair) for pair in seconds}),
+            self._table.told({pair_key(pair): self._packed(pair) for pair in pairs}),
         )
 
-    def _first(self, pair: Pair) -> _Once | None:
-        tie = self._once.get(pair)
-        return None if tie is None else _Once(tie)
-
-    def _second(self, pair: Pair) -> _Again | None:
-        tie = self._again.get(pair)
-        return None if tie is None else _Again(tie)
+    def _packed(self, pair: Pair) -> _Pair | None:
+        again = pair in self._again
+        tie = (self._again if again else self._once).get(pair)
+        return None if tie is None else _Pair(tie, again)
 
     @refusing
     def restore(self, saved: Saved) -> None:
@@ -266,16 +262,11 @@ class Pairs:
         head = self._head.read(saved)
         if head is not None:
             self.evicted, self._minute = head.evicted, head.minute
-        self._once = _by_pair((key, one.tie) for key, one in self._firsts.read(saved))
-        self._again = _by_pair((key, one.tie) for key, one in self._seconds.read(saved))
-
-
-def _by_pair(told: Iterable[tuple[str, Tie]]) -> dict[Pair, Tie]:
-    """The ties of saved pairs, in order of time."""
-    ties = {_pair_of(key): tie for key, tie in told}
-    if any(pair != (tie.one, tie.other) for pair, tie in ties.items()):
-        raise StateError("a tie stands under another pair's key")
-    return dict(sorted(ties.items(), key=lambda one: one[1]))
+        for key, one in sorted(self._table.read(saved), key=lambda one: one[1].tie):
+            pair = pair_of(key)
+            if pair != (one.tie.one, one.tie.other):
+                raise StateError("a tie stands under another pair's key")
+            (self._again if one.again else self._once)[pair] = one.tie
 
 
 class Repetition:
@@ -364,7 +355,7 @@ class Repetition:
         pairs = self._changed.take(held, everything)
         return merged(
             self._head.told(_RepetitionHead(self._minute), everything),
-            self._table.told({_pair_key(pair): self._packed(*pair) for pair in pairs}),
+            self._table.told({pair_key(pair): self._packed(*pair) for pair in pairs}),
         )
 
     def _packed(self, one: str, other: str) -> _Repeated | None:
@@ -378,6 +369,6 @@ class Repetition:
         if head is not None:
             self._minute = head.minute
         for key, pair in self._table.read(saved):
-            one, other = _pair_of(key)
+            one, other = pair_of(key)
             self._partners.setdefault(one, {})[other] = pair.ties
             self._partners.setdefault(other, {})[one] = pair.ties

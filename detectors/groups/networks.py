@@ -57,9 +57,8 @@ from statistics import median_low
 
 import msgspec
 
-from detectors.events import CANARY
-from detectors.findings import Edge, Evidence, Finding, Member, Subject, account_key, stable_id
-from detectors.pairs import Pair, Repeated, Repetition, Tie
+from detectors.findings import Edge, Evidence, Finding, Member, Subject, is_canary, stable_id
+from detectors.pairs import Pair, Repeated, Repetition, Tie, pair_key, pair_of
 from detectors.state import Changes, Noted, Record, Saved, Sheet, StateError, Table, merged, refusing
 
 HOUR_MS = 3_600_000
@@ -67,7 +66,6 @@ _HALF_LIFE_MS = 12 * HOUR_MS
 _LIKE_MS = _HALF_LIFE_MS / math.log(2)
 """Length of the window that counts as much as the decay does."""
 _STRENGTH_HALF_LIFE_MS = 72 * HOUR_MS
-_CANARY_ACCOUNT = account_key(CANARY, "")
 _SHOWN_EDGES, _SHOWN_SHARED, _SHOWN_POSTS, _SHOWN_SUBJECTS = 50, 5, 50, 10
 
 
@@ -164,7 +162,7 @@ class Networks:
         pairs = {
             (tie.one, tie.other)
             for tie in repeated.ties
-            if abs(tie.gap_ms) <= close_ms and not tie.one.startswith(_CANARY_ACCOUNT)
+            if abs(tie.gap_ms) <= close_ms and not is_canary(tie.one)
         }
         for pair in sorted(pairs):
             network = self._look(pair, graph.between(*pair, tick_ms))
@@ -209,11 +207,8 @@ class Networks:
 
     def _beyond_chance(self, close: list[Tie]) -> bool:
         count = len(close)
-        # Whoever shared so many things has posted so often, though not each tie says how often.
-        one = max(count, *(tie.activity[0] for tie in close))
-        other = max(count, *(tie.activity[1] for tie in close))
         pairs = max(1.0, self._posts**2 / 2)
-        return pairs * poisson_tail(count, self.expected(one, other)) <= self.settings.chance
+        return pairs * poisson_tail(count, self.expected(*_activity(close))) <= self.settings.chance
 
     def _join(self, pair: Pair) -> str:
         """The network of a new edge; two networks that it connects become one."""
@@ -305,7 +300,7 @@ class Networks:
         active = dict.fromkeys(accounts, 0)
         chance = 0.0
         for pair, close in ties.items():
-            activity = [max(len(close), *(tie.activity[side] for tie in close)) for side in (0, 1)]
+            activity = _activity(close)
             chance += self.expected(*activity)
             for name, posts in zip(pair, activity, strict=True):
                 shared[name].update(tie.posts[pair.index(name)] for tie in close)
@@ -360,7 +355,7 @@ class Networks:
         )
         pairs = self._changed_edges.take(self._edges, everything)
         names = self._changed.take(self._networks, everything)
-        edges = {f"{len(one)}.{one}{other}": self._edges.get((one, other)) for one, other in pairs}
+        edges = {pair_key(pair): self._edges.get(pair) for pair in pairs}
         return merged(
             self._head.told(head, everything),
             self._edge_table.told(edges),
@@ -377,8 +372,7 @@ class Networks:
             self.evicted, self._minute = head.evicted, head.minute
         self._networks = dict(self._table.read(saved))
         for key, edge in sorted(self._edge_table.read(saved), key=lambda one: one[1].turn):
-            length, _, both = key.partition(".")
-            one, other = both[: int(length)], both[int(length) :]
+            one, other = pair_of(key)
             if edge.network not in self._networks:
                 raise StateError("an edge is of a network that is not there")
             self._edges[one, other] = edge
@@ -427,6 +421,14 @@ _RANK = {
     kind: rank for rank, kind in enumerate(("text", "post", "media", "link", "reply", "sequence", "hashtag"))
 }
 """Of what two posts share, the most telling kind first."""
+
+
+def _activity(close: list[Tie]) -> tuple[int, int]:
+    """Recent posts of both accounts: who shared so many things has posted so often, whatever a tie says."""
+    return (
+        max(len(close), *(tie.activity[0] for tie in close)),
+        max(len(close), *(tie.activity[1] for tie in close)),
+    )
 
 
 def _told(shared: Subject) -> Subject:

@@ -20,7 +20,7 @@ from detectors.rules.checks import (
     repetition,
     repetition_said,
 )
-from detectors.rules.sentences import Both, count, count_fr, percent, percent_fr
+from detectors.rules.sentences import Both, count, count_fr, percent, percent_fr, shortened
 
 ACCOUNTS = 15
 """Amplifiers from which a share of them gives points."""
@@ -130,6 +130,5 @@ SENTENCES: dict[str, Callable[[Evidence], Both]] = {
 
 def what(finding: Finding) -> Both:
     """Whose posts are reposted."""
-    name = finding.subjects[0].value
-    shown = name if len(name) <= 80 else f"{name[:79]}…"
+    shown = shortened(finding.subjects[0].value)
     return f"Reposts of the account {shown}", f"Reprises du compte {shown}"

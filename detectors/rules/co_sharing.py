@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from detectors.findings import Evidence, Finding
 from detectors.rules.checks import Check, check, number
-from detectors.rules.sentences import Both, count, count_fr, percent, percent_fr
+from detectors.rules.sentences import Both, count, count_fr, percent, percent_fr, shortened
 
 QUICK_SHARE = 0.5
 QUICK_OBJECTS = 5
@@ -95,7 +95,7 @@ def what(finding: Finding) -> Both:
     kind, value = finding.subjects[0]
     english = {"post": "the post", "link": "the link", "media": "the picture", "hashtag": "the hashtag #"}
     french = {"post": "le message", "link": "le lien", "media": "l'image", "hashtag": "le mot-dièse #"}
-    shown = value if len(value) <= 80 else f"{value[:79]}…"
+    shown = shortened(value)
     space = "" if kind == "hashtag" else " "
     return (
         f"A network that shares the same things, most of all {english.get(kind, kind)}{space}{shown}",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from detectors.findings import Evidence, Finding
 from detectors.rules.checks import Check, bots, bots_said, check, number, repetition, repetition_said
-from detectors.rules.sentences import NBSP, Both, count, count_fr
+from detectors.rules.sentences import NBSP, Both, count, count_fr, shortened
 
 COHESION = 0.5
 """Mean similarity of a cluster from which its posts are copies of one text, not posts sharing a phrase."""
@@ -122,6 +122,5 @@ SENTENCES: dict[str, Callable[[Evidence], Both]] = {
 
 def what(finding: Finding) -> Both:
     """What was copied."""
-    short = finding.template or ""
-    short = short if len(short) <= 100 else f"{short[:99]}…"
+    short = shortened(finding.template or "", 100)
     return f"The same text, “{short}”", f"Un même texte, «{NBSP}{short}{NBSP}»"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from detectors.findings import Evidence, Finding
 from detectors.rules.checks import Check, bots, bots_said, check, number, repetition, repetition_said
-from detectors.rules.sentences import Both, count, count_fr, percent, percent_fr
+from detectors.rules.sentences import Both, count, count_fr, percent, percent_fr, shortened
 
 BUSIEST = 0.5
 """Share of the posts that a tenth of the accounts must make."""
@@ -69,7 +69,7 @@ SENTENCES: dict[str, Callable[[Evidence], Both]] = {
 def what(finding: Finding) -> Both:
     """What has risen."""
     kind, value = finding.subjects[0]
-    shown = value if len(value) <= 80 else f"{value[:79]}…"
+    shown = shortened(value)
     if kind == "hashtag":
         return f"Hashtag #{shown} from nothing", f"Mot-dièse #{shown} surgi de rien"
     return f"The link {shown} from nothing", f"Le lien {shown} surgi de rien"

@@ -9,6 +9,15 @@ NBSP, THIN = "\u00a0", "\u202f"
 """French sets a no-break space before a colon and a percent sign, a narrow one before a semicolon."""
 
 
+def shortened(text: str, most: int = 80) -> str:
+    """A text of at most so many characters.
+
+    >>> shortened("abc", 3), shortened("abcd", 3)
+    ('abc', 'ab…')
+    """
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def percent(value: int | float | None) -> str:
     """A share in English.
 
