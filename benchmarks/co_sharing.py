@@ -94,7 +94,7 @@ def live(name: str, sharing: CoSharingSettings, pairing: PairSettings) -> tuple[
     for posts in [*batches, []]:
         buffer.add(gate.admit(posts))
         buffer.advance(gate.watermark_ms if posts else buffer.last_tick())
-        for tick_ms, ready in buffer.ready():
+        for tick_ms, ready, _ in buffer.ready():
             ties = shared.take(accounts.take(tick_ms, ready).signals())
             repeated = pairs.take(ties, tick_ms)
             graph.take(repeated.ties, tick_ms)

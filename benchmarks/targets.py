@@ -83,7 +83,7 @@ def target_hours(posts: list[Post], operation: set[str], before: list[Post]) -> 
     buffer.advance(buffer.last_tick())
     findings: dict[str, Finding] = {}
     named: dict[str, set[str]] = defaultdict(set)
-    for tick_ms, held in buffer.ready():
+    for tick_ms, held, _ in buffer.ready():
         signals = accounts.take(tick_ms, held).signals()
         found = targets.take(signals)
         if tick_ms <= first_ms:

@@ -79,6 +79,7 @@ def render(revision: Revision, config_version: str) -> dict[str, Any]:
                 "split_from": None,
                 "earlier": list(revision.earlier),
             },
+            "fate": case.fate_counts._asdict() | {"accounts": len(case.accounts)},
             "verdict": None,
             "coverage": {"sampling": None, "filter": None, "gaps": []},
             "not_proved": [_both(text) for text in not_proved(case)],

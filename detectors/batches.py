@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 from zlib import crc32
 
 import msgspec
 
-from detectors.events import CANARY, Post, milliseconds
+from detectors.events import CANARY, Post, Profile, Status, milliseconds
 from detectors.findings import Member, Subject, account_key
 from detectors.text import Fingerprint, text_key
 
+FOLLOWED = 1_000
+"""Followers from which an account's count of them is watched."""
 COARSE_S = 5
 """Precision of a clock, in seconds, above which delays are not known."""
+QUICKLY_MS = 10 * 60_000
+"""Time after its being posted within which a post that is erased was erased quickly."""
 SEQUENCE = 3
 """Hashtags in their order from which a sequence is an object of its own."""
 
@@ -51,6 +56,8 @@ class ShareSignal(msgspec.Struct, array_like=True, gc=False):
     object: Subject
     declared: bool = False
     """See `Member.declared`."""
+    listed: str = ""
+    """Kind of the room's list entry of the account, see `detectors.lists`; empty where there is none."""
 
 
 class AmplifierSignal(msgspec.Struct, array_like=True, gc=False):
@@ -80,6 +87,57 @@ class MentionSignal(msgspec.Struct, array_like=True, gc=False):
     """Characters of that text, folded; 0 where too short."""
 
 
+class PromotionSignal(msgspec.Struct, array_like=True, gc=False):
+    """A promoted post: somebody paid for its being shown."""
+
+    member: Member
+    payer: str | None
+    """None where the network does not say who paid."""
+    spend: int | None
+    """In hundredths of the currency, so that sums are exact."""
+    currency: str | None
+    """Three upper-case letters (ISO 4217), as far as the network says so."""
+    audiences: tuple[str, ...]
+    """What the post was aimed at, as the network words it; sorted, each once."""
+    impressions: int | None
+    banned_ms: int | None = None
+    """Since when the payer is banned by the room's lists; None if it is not, or not yet at the post's time."""
+
+
+class FateSignal(msgspec.Struct, array_like=True, gc=False):
+    """What became of an account that has posted here, or of a post."""
+
+    time_ms: int
+    account: str | None
+    """Account key; None where the network says only which post is gone."""
+    status: Status | Literal["erased"]
+    """What the account is from now on; or that one of its posts was erased."""
+    before: Status | None = None
+    """Of an account: what it was last heard to be."""
+    post: str | None = None
+    """Of what was erased: network and id of the post, as in `ShareSignal.object`."""
+    quick: bool = False
+    """Whether it was erased within `QUICKLY_MS` of its being posted; False too where that is not known."""
+    quickly: int = 0
+    """How many posts of the account have been erased so quickly, this one included, and"""
+    posts: int = 0
+    """how many it has posted here."""
+
+
+def fate_order(fate: FateSignal) -> tuple[int, str, str, str]:
+    """The order in which fates are taken in, whatever their way."""
+    return fate.time_ms, fate.account or "", fate.post or "", fate.status
+
+
+class FollowerSignal(msgspec.Struct, array_like=True, gc=False):
+    """How many followers an account had, as a profile in the stream showed."""
+
+    time_ms: int
+    account: str
+    """Account key, see `detectors.findings.account_key`."""
+    followers: int
+
+
 class Signals(msgspec.Struct, array_like=True):
     """What the SUBJECTS stage is told of one tick; each list in canonical order."""
 
@@ -93,6 +151,10 @@ class Signals(msgspec.Struct, array_like=True):
     """How many of the texts are the canary's, which no count includes."""
     posts: int = 0
     """How many posts of the whole stream these are made from, whatever the shard."""
+    promotions: list[PromotionSignal] = []
+    followers: list[FollowerSignal] = []
+    listed: int = 0
+    """How many of the posts are by accounts on the room's lists, whatever the shard; declared ones aside."""
 
 
 def shard_of(value: str, shards: int) -> int:
@@ -105,11 +167,20 @@ def shard_of(value: str, shards: int) -> int:
 
 
 def spread(signals: Signals, shards: int) -> list[Signals]:
-    """The signals of one tick by shard: all texts to the first, each hashtag and reposted post to its own."""
+    """The signals of one tick by shard: texts and promotions to the first, all else to its subject's own."""
     if shards == 1:
         return [signals]
-    parts = [Signals(signals.tick_ms, [], [], [], [], [], posts=signals.posts) for _ in range(shards)]
-    parts[0].texts, parts[0].canaries = signals.texts, signals.canaries
+    parts = [
+        Signals(signals.tick_ms, [], [], [], [], [], posts=signals.posts, listed=signals.listed)
+        for _ in range(shards)
+    ]
+    parts[0].texts, parts[0].canaries, parts[0].promotions = (
+        signals.texts,
+        signals.canaries,
+        signals.promotions,
+    )
+    for follower in signals.followers:
+        parts[shard_of(follower.account, shards)].followers.append(follower)
     for use in signals.tags:
         names: dict[int, list[str]] = {}
         for name in use.hashtags:
@@ -141,10 +212,15 @@ def merge(parts: Sequence[Signals]) -> Signals:
         sorted((one for part in parts for one in part.mentions), key=_place),
         sum(part.canaries for part in parts),
         sum(part.posts for part in parts),
+        sorted((one for part in parts for one in part.promotions), key=_place),
+        sorted((one for part in parts for one in part.followers), key=lambda one: (one.time_ms, one.account)),
+        sum(part.listed for part in parts),
     )
 
 
-def _place(signal: TextSignal | TagSignal | AmplifierSignal | MentionSignal) -> tuple[int, str, str]:
+def _place(
+    signal: TextSignal | TagSignal | AmplifierSignal | MentionSignal | PromotionSignal,
+) -> tuple[int, str, str]:
     member = signal.member
     return member.time_ms, member.account.partition("\x1f")[0], member.post_id
 
@@ -176,11 +252,14 @@ class SignalBatch:
     """Of each post, normalised."""
     strangers: list[frozenset[str]] = field(default_factory=list)
     """Of each post the accounts it names that its author had not named before."""
+    fates: list[FateSignal] = field(default_factory=list)
+    """What became of accounts and posts in this tick."""
 
     def signals(self) -> Signals:
         """The same as one signal a (post, subject)."""
         signals = Signals(self.tick_ms, [], [], [], [], [])
         texts, tags = signals.texts, signals.tags
+        followed: dict[str, FollowerSignal] = {}
         rows = zip(self.posts, self.members, self.fingerprints, self.links, self.strangers, strict=True)
         for post, member, print_, links, strangers in rows:
             canary = post.platform == CANARY
@@ -200,7 +279,9 @@ class SignalBatch:
                 )
             if repost:
                 if post.ref_author_id:
-                    signals.amplifiers.append(_amplifier(post, member, post.ref_author_id))
+                    amplifier = _amplifier(post, member, post.ref_author_id)
+                    signals.amplifiers.append(amplifier)
+                    _count_followers(followed, post, amplifier.source, post.ref_author)
             elif member.targets:
                 for target in dict.fromkeys(member.targets):
                     signals.mentions.append(
@@ -213,7 +294,17 @@ class SignalBatch:
                             len(print_.folded),
                         )
                     )
+            _count_followers(followed, post, member.account, post.author)
+        signals.followers = sorted(followed.values(), key=lambda one: (one.time_ms, one.account))
         return signals
+
+
+def _count_followers(
+    followed: dict[str, FollowerSignal], post: Post, account: str, profile: Profile | None
+) -> None:
+    """Note the newest count of an account's followers."""
+    if profile is not None and (profile.followers or 0) >= FOLLOWED:
+        followed[account] = FollowerSignal(post.time_ms, account, profile.followers or 0)
 
 
 def _objects(post: Post, member: Member, links: tuple[str, ...]) -> list[Subject]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 
+from detectors.batches import FateSignal
+from detectors.case_fate import CaseFate, FateCounts
 from detectors.findings import Finding, Subject, stable_id
 from detectors.past_cases import PastCases
 from detectors.severity import NOTICE, Assessment, Severity, severity_of
@@ -32,6 +35,8 @@ class CaseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Accounts that a finding and a case must share, at the least."""
     max_cases: int = 5000
     """Open cases held; beyond it the one silent for longest is closed."""
+    max_closed: int = 1000
+    """Closed cases held, so that what becomes of their accounts and posts is told; notices go first."""
     max_past_accounts: int = 200_000
     """Accounts of closed cases remembered, to tell when they come back; those of the oldest case go first."""
 
@@ -61,6 +66,7 @@ class _CaseHead(Record, tag="cases"):
     published_severity: Severity | None
     score: int
     severity: Severity | None
+    closed_ms: int = 0
 
 
 class _CaseFinding(Record, tag="case_findings"):
@@ -114,6 +120,33 @@ class Case:
         self.severity: Severity | None = None
         """By the score, the distinct reasons and the accounts of the whole case; it never falls."""
         self.best = first
+        self.fate = CaseFate()
+        self.closed_ms = 0
+        """Tick at which it was closed; 0 while it is open."""
+
+    @property
+    def posts(self) -> set[str]:
+        """Network and id of the posts that its findings keep."""
+        return {
+            post_key(member.account, member.post_id)
+            for judged in self.findings.values()
+            for member in judged.finding.posts
+        }
+
+    @property
+    def fate_counts(self) -> FateCounts:
+        """What became of its accounts and posts, in numbers."""
+        return self.fate.counts(len(self.accounts), self.posts)
+
+    @property
+    def speaks(self) -> bool:
+        """Whether it has something to tell that was not told."""
+        return bool(self.pending) or self.fate_step() > self.fate.told
+
+    def fate_step(self) -> int:
+        """How far its accounts and posts are gone, see `detectors.case_fate`."""
+        heard = self.fate.accounts or self.fate.erased
+        return self.fate.step(len(self.accounts), self.posts) if heard else 0
 
     @property
     def subjects(self) -> list[Subject]:
@@ -168,6 +201,7 @@ class Case:
             self.published_severity,
             self.score,
             self.severity,
+            self.closed_ms,
         )
 
     def part(self, finding_id: str) -> _CaseFinding | None:
@@ -201,8 +235,19 @@ class Case:
         case.accounts_total, case.score, case.severity = head.accounts_total, head.score, head.severity
         case.first_seen_ms, case.last_post_ms = head.first_seen_ms, head.last_post_ms
         case.detected_ms, case.published_ms = head.detected_ms, head.published_ms
-        case.published_severity = head.published_severity
+        case.published_severity, case.closed_ms = head.published_severity, head.closed_ms
         return case
+
+
+def _closing(case: Case) -> tuple[int, int]:
+    """By this closed cases are in order."""
+    return case.closed_ms, case.number
+
+
+def post_key(account: str, post_id: str) -> str:
+    """Network and id of a post."""
+    platform, separator, _ = account.partition("\x1f")
+    return f"{platform}{separator}{post_id}"
 
 
 def _weight(one: Judged) -> tuple[int, int, str]:
@@ -226,7 +271,8 @@ class Revision(NamedTuple):
 class Cases:
     """The CASES stage: joins findings and says when a case has something to tell.
 
-    A finding joins the open case that holds its earlier state; else the case with which it shares the most
+    A finding joins the case that holds its earlier state, which opens again if it was closed; else the open
+    case with which it shares the most
     accounts, if these are at least ``min_shared`` and at least ``overlap`` of the finding's accounts. Where
     both name the same hashtag or target, ``overlap`` of the smaller of the two is enough. One shared account,
     or a crowd that happens to contain a group, joins nothing. Two open cases that come to meet the same
@@ -242,10 +288,17 @@ class Cases:
         self._by_subject: dict[Subject, set[str]] = {}
         self._wake_ms: int | None = None
         self.past = PastCases(self.settings.max_past_accounts)
+        self._closed: dict[str, Case] = {}
+        """Cases that are over, whose fate is still followed."""
+        self._closed_by_account: dict[str, set[str]] = {}
+        self._closed_by_finding: dict[str, str] = {}
+        self._stirred: dict[str, None] = {}
+        """Cases of whose accounts or posts something became since they last spoke."""
         self._number = 0
         self._changed: Noted[str] = Noted()
         self._changed_findings: Noted[tuple[str, str]] = Noted()
         self._table, self._parts, self._head = Table(_CaseHead), Table(_CaseFinding), Sheet(_Head)
+        self._fates = Table(CaseFate)
 
     def __len__(self) -> int:
         return len(self._open)
@@ -259,9 +312,46 @@ class Cases:
         }
         for case_id in grown:
             yield from self._merge(case_id, tick_ms)
-        if grown or (self._wake_ms is not None and self._wake_ms <= tick_ms):
+        if grown or self._stirred or (self._wake_ms is not None and self._wake_ms <= tick_ms):
             yield from self._due(tick_ms)
+            yield from self._follow(tick_ms)
             self._wake_ms = min((self._deadline(case) for case in self._open.values()), default=None)
+
+    def note(self, fates: Sequence[FateSignal]) -> None:
+        """Take in what became of accounts and posts, in canonical order."""
+        cases_of_post = self._cases_of_posts() if any(fate.account is None for fate in fates) else {}
+        for fate in fates:
+            if fate.account is not None:
+                names = self._by_account.get(fate.account, set()) | self._closed_by_account.get(
+                    fate.account, set()
+                )
+            else:
+                names = cases_of_post.get(fate.post or "", set())
+            for case_id in sorted(names):
+                self._note_of(case_id, fate)
+
+    def _note_of(self, case_id: str, fate: FateSignal) -> None:
+        case = self._open.get(case_id) or self._closed[case_id]
+        if fate.status == "erased" and fate.post not in case.posts:
+            return
+        case.fate.note(fate)
+        self._changed.add(case_id)
+        self._stirred[case_id] = None
+
+    def _cases_of_posts(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for case in chain(self._open.values(), self._closed.values()):
+            for post in case.posts:
+                found.setdefault(post, set()).add(case.case_id)
+        return found
+
+    def _follow(self, tick_ms: int) -> Iterator[Revision]:
+        """Tell what became of cases that are over."""
+        stirred, self._stirred = self._stirred, {}
+        for case_id in stirred:
+            case = self._closed.get(case_id)
+            if case is not None and case.speaks:
+                yield self._revise(case, tick_ms)
 
     def next_deadline_ms(self) -> int | None:
         """When the next revision is due without any new finding; None while nothing waits."""
@@ -270,12 +360,14 @@ class Cases:
     def finish(self, tick_ms: int) -> Iterator[Revision]:
         """Tell what a cool-down still holds back, at the end of the input. Cases stay open."""
         for case in list(self._open.values()):
-            if case.pending:
+            if case.speaks:
                 yield self._publish(case, tick_ms)
 
     def _place(self, judged: Judged) -> Case:
         finding = judged.finding
         case = self._open.get(self._by_finding.get(finding.finding_id, ""))
+        if case is None:
+            case = self._reopened(finding.finding_id)
         if case is None:
             case = self._overlapping(finding)
         if case is None:
@@ -284,6 +376,18 @@ class Cases:
             case.number = self._number
             self._open[case.case_id] = case
         self._give(case, judged)
+        return case
+
+    def _reopened(self, finding_id: str) -> Case | None:
+        """The closed case of a finding that goes on, open again."""
+        case_id = self._closed_by_finding.get(finding_id)
+        if case_id is None:
+            return None
+        case = self._closed[case_id]
+        self._forget_closed(case)
+        case.closed_ms = 0
+        self._open[case_id] = case
+        self._index(case, case.findings, case.indexed, case.named)
         return case
 
     def _give(self, case: Case, judged: Judged) -> None:
@@ -339,19 +443,21 @@ class Cases:
                 yield self._revise(newer, tick_ms, merged_into=older.case_id)
             for judged in newer.findings.values():
                 self._give(older, judged)
+            older.fate.join(newer.fate)
             case = older
 
     def _deadline(self, case: Case) -> int:
-        if case.pending:
+        if case.speaks:
             return case.published_ms + self.settings.cooldown_s * 1000
         return case.last_post_ms + self.settings.close_minutes * MINUTE_MS
 
     def _due(self, tick_ms: int) -> Iterator[Revision]:
         for case in list(self._open.values()):
             rises = case.severity != case.published_severity
-            if case.pending and (rises or self._deadline(case) <= tick_ms):
+            due = self._deadline(case) <= tick_ms
+            if case.speaks and (due or (case.pending and rises)):
                 yield self._publish(case, tick_ms)
-            elif not case.pending and self._deadline(case) <= tick_ms:
+            elif due and not case.speaks:
                 yield self._close(case, tick_ms)
         while len(self._open) > self.settings.max_cases:
             self.evicted += 1
@@ -364,11 +470,31 @@ class Cases:
 
     def _close(self, case: Case, tick_ms: int) -> Revision:
         self._remove(case)
-        case.status = "closed"
+        case.status, case.closed_ms = "closed", tick_ms
         revision = self._revise(case, tick_ms)
         if case.severity != "notice":  # what was hardly told need not be remembered of anyone
             self.past.add(case.case_id, case.accounts)
+        self._hold_closed(case)
         return revision
+
+    def _hold_closed(self, case: Case) -> None:
+        self._closed[case.case_id] = case
+        for account in case.accounts:
+            self._closed_by_account.setdefault(account, set()).add(case.case_id)
+        self._closed_by_finding.update(dict.fromkeys(case.findings, case.case_id))
+        while len(self._closed) > self.settings.max_closed:
+            least = min(self._closed.values(), key=lambda one: (one.severity != "notice", *_closing(one)))
+            self._forget_closed(least)
+            self._changed.add(least.case_id)
+            self._changed_findings.update((least.case_id, finding_id) for finding_id in least.findings)
+            self.evicted += 1
+
+    def _forget_closed(self, case: Case) -> None:
+        del self._closed[case.case_id]
+        _drop(self._closed_by_account, list(case.accounts), case.case_id)
+        for finding_id in case.findings:
+            if self._closed_by_finding.get(finding_id) == case.case_id:
+                del self._closed_by_finding[finding_id]
 
     def _remove(self, case: Case) -> None:
         """Take a case off the open ones."""
@@ -385,10 +511,12 @@ class Cases:
         case.revision += 1
         case.published_ms = tick_ms
         case.published_severity = case.severity
+        case.fate.told = case.fate_step()
         new = tuple(case.pending.values())
         case.pending = {}
         least = max(self.settings.min_shared, self.settings.overlap * len(case.accounts))
-        earlier = self.past.shared(case.accounts, least)[:_EARLIER]
+        past = self.past.shared(case.accounts, least)
+        earlier = [case_id for case_id in past if case_id != case.case_id][:_EARLIER]
         return Revision(case, case.status, tick_ms, new, merged_into, tuple(earlier))
 
     # -- checkpoints -------------------------------------------------------------------------------
@@ -402,17 +530,21 @@ class Cases:
     def changes(self, everything: bool = False) -> Changes:
         """The records that changed since the last call; see `detectors.state`."""
         heads: dict[str, _CaseHead | None] = {}
-        for case_id in self._changed.take(self._open, everything):
-            case = self._open.get(case_id)
+        fates: dict[str, CaseFate | None] = {}
+        everyone = self._open | self._closed
+        for case_id in self._changed.take(everyone, everything):
+            case = everyone.get(case_id)
             heads[case_id] = None if case is None else case.head()
+            fates[case_id] = None if case is None else case.fate
         parts: dict[str, _CaseFinding | None] = {}
-        held = ((case.case_id, name) for case in self._open.values() for name in case.findings)
+        held = ((case.case_id, name) for case in everyone.values() for name in case.findings)
         for case_id, finding_id in self._changed_findings.take(held, everything):
-            case = self._open.get(case_id)
+            case = everyone.get(case_id)
             parts[f"{case_id}.{finding_id}"] = None if case is None else case.part(finding_id)
         return merged(
             self._head.told(_Head(self.evicted, self._number, self._wake_ms), everything),
             self._table.told(heads),
+            self._fates.told(fates),
             self._parts.told(parts),
             self.past.changes(everything),
         )
@@ -430,9 +562,16 @@ class Cases:
             if part.judged.finding.finding_id != finding_id:
                 raise StateError("a finding's record stands under another finding's key")
             parts.setdefault(case_id, []).append(part)
-        for case_id, one in sorted(self._table.read(saved), key=lambda one: one[1].number):
-            case = self._open[case_id] = Case.restored(case_id, one, parts.pop(case_id))
-            self._index(case, case.findings, case.indexed, case.named)
+        fates = dict(self._fates.read(saved))
+        heads = sorted(self._table.read(saved), key=lambda one: one[1].number)
+        cases = [Case.restored(case_id, one, parts.pop(case_id)) for case_id, one in heads]
+        for case in cases:
+            case.fate = fates[case.case_id]
+            if not case.closed_ms:
+                self._open[case.case_id] = case
+                self._index(case, case.findings, case.indexed, case.named)
+        for case in sorted((case for case in cases if case.closed_ms), key=_closing):
+            self._hold_closed(case)
         if parts:
             raise StateError("there are findings of cases that are not there")
 

@@ -122,6 +122,38 @@ class Post(msgspec.Struct, kw_only=True, gc=False):
     author: Profile | None = None
 
 
+Status = Literal["active", "suspended", "deleted", "protected", "deactivated"]
+"""What a network says has become of an account."""
+
+
+class Change(msgspec.Struct, kw_only=True, gc=False):
+    """What is no post but became of one, or of an account: a deletion, a status, a new profile."""
+
+    platform: str
+    time_ms: int
+    event: Literal["deletion", "account", "profile"]
+    author_id: str | None = None
+    """None where the network says only which post is gone."""
+    post_id: str | None = None
+    """Of a deletion."""
+    status: Status | None = None
+    """Of an account."""
+    author: Profile | None = None
+    """Of a profile."""
+
+    @property
+    def id(self) -> str:
+        """Tells it from any other change, and from every post, of its network.
+
+        >>> Change(platform="x", time_ms=5, event="deletion", post_id="7").id
+        'deletion 5 7'
+        """
+        return f"{self.event} {self.time_ms} {self.post_id or self.author_id}"
+
+
+Item = Post | Change
+"""What a stream carries."""
+
 _decoder = msgspec.json.Decoder(Post)
 _generic = msgspec.json.Decoder()
 

@@ -6,12 +6,13 @@ see all of them. Few things come here, so one partition is enough.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from detectors.background import ScoreBackground
+from detectors.batches import FateSignal, fate_order
 from detectors.cases import Cases, CaseSettings, Judged, Revision
 from detectors.findings import Finding, Measured, is_canary
 from detectors.groups import amplification, hashtags
@@ -89,6 +90,7 @@ class Judge:
         repeated: Repeated,
         scored: tuple[int, int] = (0, 0),
         posts: int = 0,
+        fates: Sequence[FateSignal] = (),
     ) -> Iterator[Revision]:
         """Judge one tick. Every tick at which the stream had a post must be given, in order.
 
@@ -103,6 +105,8 @@ class Judge:
             Accounts scored for the first time, and the sum of their scores.
         posts : int
             Posts of the tick.
+        fates : sequence of FateSignal
+            What became of accounts and posts, in any order.
         """
         yield from self.silence(tick_ms - 1)
         self.background.add(*scored, tick_ms)
@@ -114,6 +118,7 @@ class Judge:
             *self.source_references.take(found.sources, tick_ms),
             *self.networks.take(repeated, self.repetition, posts=posts, tick_ms=tick_ms),
         ]
+        self.cases.note(sorted(fates, key=fate_order))
         yield from self.cases.take(self._assess(findings, tick_ms), tick_ms)
 
     def silence(self, until_ms: int) -> Iterator[Revision]:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
+from typing import TypeVar
 
 import msgspec
 
-from detectors.events import Post, milliseconds
+from detectors.events import Change, Item, Post, milliseconds
 from detectors.packed_posts import PackedPost, packed_post, unpacked_post
 from detectors.state import (
     Changes,
@@ -27,6 +28,9 @@ from detectors.state import (
     segment_place,
     segments,
 )
+
+
+_Item = TypeVar("_Item", bound=Item)
 
 
 class TimeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,10 +62,10 @@ class Gate:
         self.watermark_ms = 0
         self.late = 0
 
-    def admit(self, posts: Iterable[Post]) -> list[Post]:
-        """The posts that are in time, in order of arrival."""
+    def admit(self, posts: Iterable[_Item]) -> list[_Item]:
+        """The posts, and changes, that are in time, in order of arrival."""
         watermark, grace = self.watermark_ms, self.grace_ms
-        admitted: list[Post] = []
+        admitted: list[_Item] = []
         for post in posts:
             at = post.time_ms
             if at < watermark:
@@ -84,6 +88,12 @@ class _Segment(Record, tag="held_posts"):
     posts: list[PackedPost]
 
 
+class _HeldChanges(Record, tag="held_changes"):
+    """All changes of one tick, in canonical order."""
+
+    changes: list[Change]
+
+
 class _BufferHead(Record, tag="held_head"):
     """What a buffer counts."""
 
@@ -93,7 +103,7 @@ class _BufferHead(Record, tag="held_head"):
 
 
 class TickBuffer:
-    """Holds posts until the watermark has passed their tick; drops repeated ids.
+    """Holds posts, and changes, until the watermark has passed their tick; drops repeated ids.
 
     Examples
     --------
@@ -104,7 +114,7 @@ class TickBuffer:
     >>> buffer = TickBuffer(TimeSettings(tick_s=5))
     >>> buffer.add([post("b", 4000), post("a", 3500), post("b", 4000), post("c", 6000)])
     >>> buffer.advance(1_500_000_005_000)
-    >>> [(tick - 1_500_000_000_000, [p.id for p in posts]) for tick, posts in buffer.ready()]
+    >>> [(tick - 1_500_000_000_000, [p.id for p in posts]) for tick, posts, _ in buffer.ready()]
     [(5000, ['a', 'b'])]
     >>> buffer.duplicates, buffer.held
     (1, 1)
@@ -119,14 +129,18 @@ class TickBuffer:
         self.duplicates = 0
         self.held = 0
         self._ticks: dict[int, dict[tuple[str, str], Post]] = {}
+        self._changes: dict[int, dict[tuple[str, str], Change]] = {}
         # A tick is saved in segments, each with what came since the last one: they end at these places.
         self._ends: dict[int, list[int]] = {}
         self._replaced: Noted[int] = Noted()
         self._gone: dict[str, None] = {}
+        self._changed: Noted[int] = Noted()
+        """Ticks whose changes are new, or gone."""
         self._segments, self._head = Table(_Segment), Sheet(_BufferHead)
+        self._held_changes = Table(_HeldChanges)
 
-    def add(self, posts: Iterable[Post]) -> None:
-        """Take posts in, in order of arrival."""
+    def add(self, posts: Iterable[Item]) -> None:
+        """Take posts and changes in, in order of arrival."""
         watermark, tick_ms, ticks = self.watermark_ms, self.tick_ms, self._ticks
         for post in posts:
             at = post.time_ms
@@ -134,6 +148,9 @@ class TickBuffer:
                 self.late += 1
                 continue
             tick = at - at % tick_ms + tick_ms
+            if isinstance(post, Change):
+                self._hold(tick, post)
+                continue
             held = ticks.get(tick)
             if held is None:
                 held = ticks[tick] = {}
@@ -146,21 +163,39 @@ class TickBuffer:
                 held[key] = post
                 self.held += 1
 
+    def _hold(self, tick: int, change: Change) -> None:
+        held = self._changes.setdefault(tick, {})
+        key = (change.platform, change.id)
+        if key in held:
+            self.duplicates += 1
+            held[key] = max(held[key], change, key=msgspec.msgpack.encode)
+        else:
+            held[key] = change
+            self.held += 1
+        self._changed.add(tick)
+
     def advance(self, watermark_ms: int) -> None:
         """Move the watermark forward."""
         self.watermark_ms = max(self.watermark_ms, watermark_ms)
 
-    def ready(self) -> Iterator[tuple[int, list[Post]]]:
-        """Ticks that the watermark has passed, oldest first, each with its posts in canonical order."""
-        for tick in sorted(tick for tick in self._ticks if tick <= self.watermark_ms):
-            posts = sorted(self._ticks.pop(tick).values(), key=canonical_order)
-            self.held -= len(posts)
+    def ready(self) -> Iterator[tuple[int, list[Post], list[Change]]]:
+        """Ticks that the watermark has passed, oldest first, with their posts and changes in canonical order."""
+        for tick in sorted(tick for tick in {*self._ticks, *self._changes} if tick <= self.watermark_ms):
+            posts = sorted(self._ticks.pop(tick, {}).values(), key=canonical_order)
+            changes = self._changes_of(tick)
+            self.held -= len(posts) + len(changes)
             self._gone.update(dict.fromkeys(segments(tick, self._ends.pop(tick, ()))))
-            yield tick, posts
+            if changes:
+                del self._changes[tick]
+                self._changed.add(tick)
+            yield tick, posts, changes
+
+    def _changes_of(self, tick: int) -> list[Change]:
+        return sorted(self._changes.get(tick, {}).values(), key=canonical_order)
 
     def last_tick(self) -> int:
-        """The newest tick that holds a post; the watermark if none does."""
-        return max(self._ticks, default=self.watermark_ms)
+        """The newest tick that holds anything; the watermark if none does."""
+        return max([*self._ticks, *self._changes], default=self.watermark_ms)
 
     def posts(self) -> list[Post]:
         """All posts held, in canonical order."""
@@ -169,6 +204,7 @@ class TickBuffer:
     def track(self) -> None:
         """From now on, note what changes."""
         self._replaced.track()
+        self._changed.track()
 
     def changes(self, everything: bool = False) -> Changes:
         """The records that changed since the last call; see `detectors.state`."""
@@ -188,7 +224,11 @@ class TickBuffer:
                 posts = list(held.values())
                 for key, (begin, end) in list(segments(tick, ends).items())[told:]:
                     records[key] = _Segment([packed_post(post) for post in posts[begin:end]])
-        return merged(head, self._segments.told(records))
+        kept = {
+            str(tick): _HeldChanges(waiting) if (waiting := self._changes_of(tick)) else None
+            for tick in self._changed.take(self._changes, everything)
+        }
+        return merged(head, self._segments.told(records), self._held_changes.told(kept))
 
     @refusing
     def restore(self, saved: Saved) -> None:
@@ -201,10 +241,12 @@ class TickBuffer:
             held = self._ticks.setdefault(tick, {})
             held.update({(post.platform, post.id): post for post in map(unpacked_post, segment.posts)})
             self._ends.setdefault(tick, []).append(len(held))
-        self.held = sum(map(len, self._ticks.values()))
+        for key, kept in self._held_changes.read(saved):
+            self._changes[int(key)] = {(change.platform, change.id): change for change in kept.changes}
+        self.held = sum(map(len, self._ticks.values())) + sum(map(len, self._changes.values()))
 
 
-canonical_order: Callable[[Post], tuple[int, str, str]] = attrgetter("time_ms", "platform", "id")
+canonical_order: Callable[[Item], tuple[int, str, str]] = attrgetter("time_ms", "platform", "id")
 """The order in which posts are taken in, whatever the order of arrival."""
 
 

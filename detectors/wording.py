@@ -35,6 +35,8 @@ def summary(case: Case) -> Both:
                 f"{count_fr(others)} autres constats se rattachent à l'affaire",
             )
         )
+    if case.fate.told:
+        clauses.append(_fate(case))
     english = "; ".join(clause[0] for clause in clauses[1:])
     french = f"{THIN}; ".join(clause[1] for clause in clauses[1:])
     return f"{what[0]}: {english}.", f"{what[1]}{NBSP}: {french}."
@@ -53,6 +55,29 @@ def _strongest(reasons: tuple[Check, ...]) -> list[Check]:
     """The three strongest; that there are copies, and how many, is said already."""
     rest = [reason for reason in reasons if reason.code != "copies"]
     return (rest or list(reasons))[:3]
+
+
+def _fate(case: Case) -> Both:
+    """What became of the accounts and posts since."""
+    counts = case.fate_counts
+    gone, accounts, suspended = counts.gone, len(case.accounts), counts.suspended
+    parts = []
+    if gone:
+        parts.append(
+            (
+                f"{count(gone)} of {count(accounts)} accounts are gone since ({count(suspended)} suspended)",
+                f"{count_fr(gone)} des {count_fr(accounts)} comptes ont disparu depuis "
+                f"(dont {count_fr(suspended)} suspendus)",
+            )
+        )
+    if counts.erased:
+        parts.append(
+            (
+                f"{count(counts.erased)} of {count(counts.posts)} posts shown have been erased",
+                f"{count_fr(counts.erased)} des {count_fr(counts.posts)} messages montrés ont été effacés",
+            )
+        )
+    return ", ".join(part[0] for part in parts), ", ".join(part[1] for part in parts)
 
 
 def _what(finding: Finding) -> Both:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.table import Table
 
-from detectors.events import Post, Rejection, from_mapping
+from detectors.events import Item, Rejection, from_mapping
 from detectors.severity import CRITICAL, NOTICE, WARNING
 from streams import explain as explaining
 from streams import metrics, ranking, settings
@@ -24,13 +24,14 @@ from streams.replay import Run, play, summary
 from streams.simulate import ScenarioError, load_scenario
 from streams.simulate import write as write_scenario
 from streams.sources.convert import convert_to_lines
-from streams.sources.formats import posts_of
+from streams.sources.formats import items_of, posts_of
 from streams.sources.opening import InputError
 from streams.sources.ordering import in_order
 from streams.sources.records import Tally
 from streams.stores.sqlite import Store
 from streams.telling import console, print_json, progress, say
 
+_Item = TypeVar("_Item", bound=Item)
 _LATE_WARNING = 0.01
 _SHOWN_FINDINGS = 3
 
@@ -57,7 +58,7 @@ def replay(chosen: argparse.Namespace) -> int:
     terminal = None if chosen.json else Terminal(out, chosen.show, chosen.language)
     try:
         for alert in _play(
-            chosen, pipeline, run, posts_of(open_inputs(chosen), tally, rejects, clock_ms), live=live
+            chosen, pipeline, run, items_of(open_inputs(chosen), tally, rejects, clock_ms), live=live
         ):
             if alert_file:
                 alert_file.write(alert)
@@ -82,7 +83,7 @@ def replay(chosen: argparse.Namespace) -> int:
 
 
 def _play(
-    chosen: argparse.Namespace, pipeline: Pipeline, run: Run, batches: Iterator[list[Post]], *, live: bool
+    chosen: argparse.Namespace, pipeline: Pipeline, run: Run, batches: Iterator[list[Item]], *, live: bool
 ) -> Iterator[Alert]:
     """The alerts of a replay, with progress while it sorts and while it watches."""
     if not live:
@@ -92,13 +93,13 @@ def _play(
         yield from play(batches, pipeline, run, speed=chosen.speed, live=live, on_progress=tell)
 
 
-def _all_read(batches: Iterator[list[Post]]) -> Iterator[list[Post]]:
+def _all_read(batches: Iterator[list[Item]]) -> Iterator[list[Item]]:
     """Wait for the first sorted batch, which comes when all is read, so that progress is told apart."""
     first = next(batches, None)
     if first is None:
         return iter(())
 
-    def rest() -> Iterator[list[Post]]:
+    def rest() -> Iterator[list[Item]]:
         yield first
         yield from batches
 
@@ -162,14 +163,14 @@ def convert(chosen: argparse.Namespace) -> int:
     tally, rejects = Tally(), Rejects(chosen.rejects)
     try:
         with progress("converting", "posts") as tell:
-            convert_to_lines(_told(posts_of(open_inputs(chosen), tally, rejects), tell), sys.stdout.buffer)
+            convert_to_lines(_told(items_of(open_inputs(chosen), tally, rejects), tell), sys.stdout.buffer)
     finally:
         rejects.close()
     tell_reading(tally, keeps=chosen.rejects is not None)
     return 0
 
 
-def _told(batches: Iterator[list[Post]], tell: Callable[[int], None]) -> Iterator[list[Post]]:
+def _told(batches: Iterator[list[_Item]], tell: Callable[[int], None]) -> Iterator[list[_Item]]:
     count = 0
     for batch in batches:
         yield batch

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from detectors.accounts.stage import Accounts, AccountSettings
 from detectors.alerts import render
 from detectors.batches import SignalBatch
 from detectors.cases import CaseSettings, Judged, Revision
-from detectors.events import Post
+from detectors.events import Change, Item, Post
 from detectors.groups.amplification import AmplificationSettings
 from detectors.groups.co_sharing import CoSharingSettings
 from detectors.groups.hashtags import HashtagSettings
@@ -76,6 +76,8 @@ class Tallies:
     """What the pipeline has done so far."""
 
     processed: int = 0
+    events: int = 0
+    """Changes of accounts and posts, which are no posts."""
     ticks: int = 0
 
 
@@ -110,9 +112,9 @@ class Pipeline:
         self.tallies = Tallies()
         self._on_batch = on_batch
 
-    def feed(self, posts: list[Post]) -> Iterator[Alert]:
-        """Take in posts in order of arrival; yield the alerts of every tick that is now complete."""
-        self.buffer.add(self.gate.admit(posts))
+    def feed(self, items: Sequence[Item]) -> Iterator[Alert]:
+        """Take in posts and changes in order of arrival; yield the alerts of every tick that is complete."""
+        self.buffer.add(self.gate.admit(items))
         self.buffer.advance(self.gate.watermark_ms)
         yield from self._ready()
 
@@ -142,18 +144,19 @@ class Pipeline:
         return self.subjects.stores() | outer
 
     def _ready(self) -> Iterator[Alert]:
-        for tick_ms, posts in self.buffer.ready():
-            yield from self._rendered(self._tick(tick_ms, posts))
+        for tick_ms, posts, changes in self.buffer.ready():
+            yield from self._rendered(self._tick(tick_ms, posts, changes))
 
-    def _tick(self, tick_ms: int, posts: list[Post]) -> Iterable[Revision]:
-        batch = self.accounts.take(tick_ms, posts)
+    def _tick(self, tick_ms: int, posts: list[Post], changes: list[Change]) -> Iterable[Revision]:
+        batch = self.accounts.take(tick_ms, posts, changes)
         if self._on_batch is not None:
             self._on_batch(batch)
         found, ties = self.subjects.take(batch.signals())
         repeated = self.pairs.take(ties, tick_ms)
         self.tallies.processed += len(posts)
+        self.tallies.events += len(changes)
         self.tallies.ticks += 1
-        return self.judge.take(tick_ms, found, repeated, batch.scored, len(posts))
+        return self.judge.take(tick_ms, found, repeated, batch.scored, len(posts), batch.fates)
 
     def _rendered(self, revisions: Iterable[Revision]) -> Iterator[Alert]:
         for revision in revisions:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 
-from detectors.events import Post
+from detectors.events import Item
 
 LIVE_MS = 5 * 60_000
 """How near to the clock a stream must be for the clock to move it: a recording piped in has no present."""
@@ -22,7 +22,7 @@ class Pace:
         self._speed = speed
         self._start: tuple[float, int] | None = None
 
-    def parts(self, posts: list[Post]) -> Iterator[list[Post]]:
+    def parts(self, posts: list[Item]) -> Iterator[list[Item]]:
         """The posts in runs of one event second, each when its time has come."""
         begin = 0
         for end in range(1, len(posts) + 1):
@@ -40,8 +40,8 @@ class Pace:
 
 
 def with_silence(
-    batches: Iterable[list[Post]], silence_s: float = SILENCE_S, waiting: int = _WAITING_BATCHES
-) -> Iterator[list[Post]]:
+    batches: Iterable[list[Item]], silence_s: float = SILENCE_S, waiting: int = _WAITING_BATCHES
+) -> Iterator[list[Item]]:
     """Pass batches on as they come, with an empty one for each `silence_s` without any.
 
     Parameters
@@ -53,7 +53,7 @@ def with_silence(
     waiting : int
         Batches that may wait.
     """
-    ahead: queue.Queue[list[Post] | BaseException | None] = queue.Queue(maxsize=waiting)
+    ahead: queue.Queue[list[Item] | BaseException | None] = queue.Queue(maxsize=waiting)
 
     def read() -> None:
         try:

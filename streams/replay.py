@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from detectors.alerts import instant
-from detectors.events import Post
+from detectors.events import Item
 from streams.clock import clock_ms
 from streams.embedded import Alert, Pipeline
 from streams.pacing import LIVE_MS, Pace, with_silence
@@ -39,7 +39,7 @@ class Run:
 
 
 def play(
-    batches: Iterable[list[Post]],
+    batches: Iterable[list[Item]],
     pipeline: Pipeline,
     run: Run,
     *,

@@ -267,5 +267,5 @@ def batches(posts: Iterable[Post], accounts: Accounts | None = None) -> Iterator
     buffer = TickBuffer(TimeSettings(grace_s=0))
     buffer.add(sorted(posts, key=lambda one: one.time_ms))
     buffer.advance(buffer.last_tick())
-    for tick_ms, held in buffer.ready():
+    for tick_ms, held, _ in buffer.ready():
         yield accounts.take(tick_ms, held).signals()

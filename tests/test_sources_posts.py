@@ -9,8 +9,8 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.events import REASONS, Post, Profile, Promotion, decode_line, milliseconds
-from streams.sources.posts import encode_post, take_line
+from detectors.events import REASONS, Change, Post, Profile, Promotion, decode_line, milliseconds
+from streams.sources.posts import decode_item, encode_item, encode_post, take_line
 from streams.sources.records import KEPT_BYTES, Batch
 
 LINE = b'{"id":"1","platform":"x","author_id":"a","created_at":"2024-05-01T08:00:00Z","text":"hi"}'
@@ -29,7 +29,7 @@ def test_a_post_keeps_its_line_number_and_large_ids():
     assert (batch.posts[0].id, batch.posts[0].author_id) == ("9223372036854775807", "9007199254740993")
 
 
-def test_other_events_are_counted_and_not_refused():
+def test_other_events_are_changes():
     batch = take(
         b'{"event":"deletion","platform":"x","id":1,"author_id":"a","at":"2024-05-01T08:00:00Z"}',
         b'{"event":"account","platform":"x","author_id":"a","status":"suspended","at":1714550400000}',
@@ -37,7 +37,22 @@ def test_other_events_are_counted_and_not_refused():
         b'{"event":"deletion","platform":"x","id":"1","author_id":"a","at":1714550400000,'
         b'"created_at":"2024-05-01T08:00:00Z"}',
     )
-    assert (batch.events, batch.posts, batch.rejected) == (4, [], [])
+    moment = 1_714_550_400_000
+    assert batch.posts == [
+        Change(platform="x", time_ms=moment, event="deletion", author_id="a", post_id="1"),
+        Change(platform="x", time_ms=moment, event="account", author_id="a", status="suspended"),
+        Change(platform="x", time_ms=moment, event="profile", author_id="a", author=Profile(name="A")),
+        Change(platform="x", time_ms=moment, event="deletion", author_id="a", post_id="1"),
+    ]
+    assert (batch.lines, batch.rejected) == ([1, 2, 3, 4], [])
+
+
+def test_a_change_is_read_as_it_was_written():
+    line = (
+        b'{"event":"profile","platform":"x","author_id":"a","at":1714550400000,'
+        b'"author":{"created_at":"2020-05-01T08:00:00.000Z","followers":7}}'
+    )
+    assert encode_item(decode_item(line)) == line
 
 
 def test_an_edit_is_a_post():

@@ -32,10 +32,10 @@ from detectors.accounts import stage
 from detectors.accounts.stage import Accounts, AccountSettings
 from detectors.alerts import render
 from detectors.background import ScoreBackground, WordFrequencies
-from detectors.batches import Signals
+from detectors.batches import FateSignal, Signals
 from detectors.cases import CaseSettings, Judged
 from detectors.distinct import SlidingDistinct
-from detectors.events import Post
+from detectors.events import Change, Post
 from detectors.findings import Subject
 from detectors.groups import cluster_records, text_cluster
 from detectors.groups import tag as tags
@@ -49,7 +49,7 @@ from detectors.groups.text_index import TextIndex
 from detectors.judging import Found, Judge
 from detectors.pairs import Pairs, PairSettings, Repetition
 from detectors.state import HEAD, Blocks, Saved, StateError, applied, merged, pack, unpack
-from detectors.windows import TickBuffer, TimeSettings
+from detectors.windows import TickBuffer, TimeSettings, canonical_order
 
 few = settings(max_examples=4, derandomize=True, deadline=None)
 seeds = st.integers(0, 10**6)
@@ -105,7 +105,21 @@ def by_tick(posts: list[Post]) -> list[tuple[int, list[Post]]]:
     buffer = TickBuffer(TimeSettings(grace_s=0))
     buffer.add(posts)
     buffer.advance(buffer.last_tick())
-    return list(buffer.ready())
+    return [(tick_ms, ready) for tick_ms, ready, _ in buffer.ready()]
+
+
+def changes_of(posts: list[Post], tick_ms: int) -> list[Change]:
+    """Of some posts that they are erased, of some authors that they are suspended or come back."""
+    found = []
+    for number, one in enumerate(posts):
+        kind = (one.time_ms // 1000 + number) % 7
+        made = {"platform": "x", "time_ms": tick_ms - 1, "author_id": one.author_id}
+        if kind in (0, 3):
+            found.append(Change(event="deletion", post_id=one.id, **made))
+        elif kind in (1, 5):
+            status = "suspended" if kind == 1 else "active"
+            found.append(Change(event="account", status=status, **made))
+    return sorted({change.id: change for change in found}.values(), key=canonical_order)
 
 
 # -- the whole chain --------------------------------------------------------------------------------
@@ -138,20 +152,21 @@ class Chain:
         self.buffer.add(posts)
         self.buffer.advance(watermark_ms)
         return canonical(
-            alert for tick_ms, ready in self.buffer.ready() for alert in self.tick(tick_ms, ready)
+            alert for tick_ms, ready, _ in self.buffer.ready() for alert in self.tick(tick_ms, ready)
         )
 
     def tick(self, tick_ms: int, posts: list[Post]) -> list[dict[str, Any]]:
-        batch = self.accounts.take(tick_ms, posts)
+        changes = changes_of(posts, tick_ms)
+        batch = self.accounts.take(tick_ms, posts, changes)
         signals = batch.signals()
         findings, ties = self.texts.take(signals)
         all_ties = [*ties, *self.shared.take(signals)]
         repeated = self.pairs.take(all_ties, tick_ms)
         found = Found(findings, self.hashtags.take(signals))
-        given = (tick_ms, found, repeated, batch.scored, len(posts))
+        given = (tick_ms, found, repeated, batch.scored, len(posts), batch.fates)
         alerts = [render(one, "v") for one in self.judge.take(*given)]
         for name, value in (
-            ("accounts", (tick_ms, posts)),
+            ("accounts", (tick_ms, posts, changes)),
             ("signals", signals),
             ("ties", (tick_ms, all_ties)),
             ("repeated", (tick_ms, repeated)),
@@ -214,16 +229,14 @@ def arrivals(seed: int) -> list[tuple[list[Post], int]]:
 
 def feed_buffer(buffer: TickBuffer, step: tuple[list[Post], int]) -> Any:
     buffer.add(step[0])
+    buffer.add(changes_of(step[0], step[1] + 20_000))
     buffer.advance(step[1])
     return list(buffer.ready()), buffer.held, buffer.late, buffer.duplicates, buffer.watermark_ms
 
 
-def feed_accounts(accounts: Accounts, step: tuple[int, list[Post]]) -> Any:
-    tick_ms, posts = step
-    batch = accounts.take(tick_ms, posts)
-    known = [accounts.note_status("x", one.author_id, "suspended", tick_ms) for one in posts[::7]]
-    known.append(accounts.note_status("x", "never seen", "deleted", tick_ms))
-    return batch.signals(), batch.scored, known, len(accounts), accounts.get("x\x1fpusher1")
+def feed_accounts(accounts: Accounts, step: tuple[int, list[Post], list[Change]]) -> Any:
+    batch = accounts.take(*step)
+    return batch.signals(), batch.scored, batch.fates, len(accounts), accounts.get("x\x1fpusher1")
 
 
 def feed_words(words: WordFrequencies, step: tuple[str, int]) -> Any:
@@ -236,8 +249,8 @@ def word_steps(seed: int) -> list[tuple[str, int]]:
     return [(sentence(rng).lower(), number * 40_000) for number in range(300)]
 
 
-def feed_scores(background: ScoreBackground, step: tuple[int, Any, Any, tuple[int, int], int]) -> Any:
-    tick_ms, _, _, (accounts, total), _ = step
+def feed_scores(background: ScoreBackground, step: Any) -> Any:
+    tick_ms, _, _, (accounts, total), *_ = step
     background.add(30 * accounts, 30 * total, tick_ms)
     return background.share(), background.accounts
 
@@ -783,10 +796,12 @@ def test_the_languages_of_reposts_are_not_the_account_s():
 
 def test_of_two_statuses_the_newer_is_kept():
     accounts = Accounts(AccountSettings())
-    accounts.take(START_MS + TICK, [post("1", "a", 0)])
-    assert accounts.note_status("x", "a", "suspended", START_MS + 9)
-    assert accounts.note_status("x", "a", "active", START_MS + 5)
-    assert not accounts.note_status("x", "b", "deleted", START_MS + 5)
+    told = [
+        Change(platform="x", time_ms=START_MS + ms, event="account", author_id=name, status=status)
+        for ms, name, status in ((9, "a", "suspended"), (5, "a", "active"), (5, "b", "deleted"))
+    ]
+    batch = accounts.take(START_MS + TICK, [post("1", "a", 0)], told)
+    assert batch.fates == [FateSignal(START_MS + 9, "x\x1fa", "suspended")]
     account = accounts.get("x\x1fa")
     assert (account.status, account.status_ms, len(accounts)) == ("suspended", START_MS + 9, 1)
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streams_of_posts import START_MS, post, shuffled
 
+from detectors.events import Change
 from detectors.windows import Gate, TickBuffer, TimeSettings, canonical_order, newer
 
 
@@ -42,7 +43,7 @@ def at(*moments: int):
 
 
 def drained(ticks) -> list[tuple[int, list[int]]]:
-    return [(tick - START_MS, [one.time_ms - START_MS for one in posts]) for tick, posts in ticks]
+    return [(tick - START_MS, [one.time_ms - START_MS for one in posts]) for tick, posts, _ in ticks]
 
 
 def test_a_post_at_exactly_the_watermark_is_in_time_and_one_before_it_is_late():
@@ -81,7 +82,7 @@ def test_without_grace_every_step_back_is_late_and_equal_times_are_not():
     held = buffer(grace_s=0)
     held.add([post("a", "x", 2_000), post("b", "x", 2_000), post("c", "x", 1_999), post("d", "x", 2_001)])
     assert held.late == 1
-    assert [one.id for _, posts in held.finish() for one in posts] == ["a", "b", "d"]
+    assert [one.id for _, posts, _ in held.finish() for one in posts] == ["a", "b", "d"]
 
 
 def test_lateness_does_not_depend_on_the_batches():
@@ -100,6 +101,37 @@ def test_finish_gives_all_that_is_held_oldest_first_and_leaves_nothing():
     assert drained(held.finish()) == [(5_000, [3_000]), (10_000, [7_000]), (15_000, [11_000, 12_000])]
     assert held.held == 0
     assert drained(held.finish()) == []
+
+
+def change(event: str = "account", author_id: str | None = "a", ms: int = 0, **fields) -> Change:
+    return Change(platform="x", time_ms=START_MS + ms, event=event, author_id=author_id, **fields)
+
+
+def test_changes_wait_for_their_tick_beside_the_posts_and_alone():
+    held = buffer()
+    told = [
+        change(ms=3_000, status="suspended"),
+        change("deletion", None, 1_000, post_id="p1000"),
+        change(ms=26_000, status="active"),
+    ]
+    held.add([*at(1_000), *told])
+    assert [(tick - START_MS, len(posts), changes) for tick, posts, changes in held.finish()] == [
+        (5_000, 1, [told[1], told[0]]),
+        (30_000, 0, [told[2]]),
+    ]
+    assert held.held == 0
+
+
+def test_a_change_that_is_told_twice_counts_once_and_a_late_one_not_at_all():
+    held = buffer(grace_s=0)
+    held.add([change(ms=7_000, status="suspended"), change(ms=7_000, status="suspended"), change(ms=6_999)])
+    assert (held.duplicates, held.late, held.held) == (1, 1, 1)
+
+
+def test_a_deletion_is_no_other_version_of_its_post():
+    held = buffer()
+    held.add([post("1", "a", 2_000), change("deletion", ms=2_000, post_id="1")])
+    assert (held.duplicates, held.held) == (0, 2)
 
 
 def test_finish_of_an_empty_input_gives_nothing():
@@ -143,7 +175,7 @@ def test_ids_are_the_networks_own_and_one_id_of_two_networks_is_two_posts():
 def test_posts_of_one_moment_stand_in_the_order_of_network_and_id():
     held = buffer()
     held.add([post("b", "z", 0), post("a", "z", 0, platform="y"), post("a", "z", 0)])
-    ((_, posts),) = held.finish()
+    ((_, posts, _),) = held.finish()
     assert [(one.platform, one.id) for one in posts] == [("x", "a"), ("x", "b"), ("y", "a")]
 
 
@@ -181,12 +213,12 @@ def test_every_post_is_held_once_or_counted_once(moments, grace_s, tick_s, data)
         if data.draw(st.booleans()):
             given_out += list(held.ready())
     given_out += list(held.finish())
-    assert [tick for tick, _ in given_out] == sorted({tick for tick, _ in given_out})
-    for tick, inside in given_out:
+    assert [tick for tick, _, _ in given_out] == sorted({tick for tick, _, _ in given_out})
+    for tick, inside, _ in given_out:
         assert tick % (tick_s * 1000) == 0
         assert all(tick - tick_s * 1000 <= one.time_ms < tick for one in inside)
         assert inside == sorted(inside, key=canonical_order)
-    assert sum(len(inside) for _, inside in given_out) + held.late == len(posts)
+    assert sum(len(inside) for _, inside, _ in given_out) + held.late == len(posts)
 
 
 @given(st.lists(st.integers(0, 90_000), min_size=1, max_size=60), st.integers(0, 12), st.integers(0, 999))
@@ -196,4 +228,6 @@ def test_nothing_is_late_that_arrives_within_the_grace(moments, grace_s, seed):
     held = buffer(grace_s)
     held.add(shuffled(posts, random.Random(seed), grace_s * 1000))
     assert held.late == 0
-    assert sorted(one.id for _, inside in held.finish() for one in inside) == sorted(one.id for one in posts)
+    assert sorted(one.id for _, inside, _ in held.finish() for one in inside) == sorted(
+        one.id for one in posts
+    )

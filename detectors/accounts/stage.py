@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import Literal
 from zlib import crc32
 
 import msgspec
@@ -14,9 +13,10 @@ import numpy as np
 
 from detectors.accounts import automation
 from detectors.accounts.declared import is_declared
-from detectors.batches import SignalBatch
-from detectors.events import Post, milliseconds
-from detectors.findings import Member, account_key
+from detectors.accounts.fates import is_quick, remembered
+from detectors.batches import FateSignal, SignalBatch
+from detectors.events import Change, Post, Status, milliseconds
+from detectors.findings import Member, account_key, author_of
 from detectors.links import normalise_link
 from detectors.state import Changes, Noted, Record, Saved, Sheet, StateError, Table, merged, refusing
 from detectors.text import NO_FINGERPRINT, Fingerprint, fingerprint, names_its_source, read_entities
@@ -30,8 +30,6 @@ _ADDRESSED = 24
 
 Languages = tuple[tuple[str, int], ...]
 """Languages of an account's own posts with how many were in each, the most used first."""
-Status = Literal["active", "suspended", "deleted", "protected", "deactivated"]
-"""What the network says has become of an account."""
 
 
 class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,6 +60,10 @@ class Account(Record, tag="accounts", gc=False):
     status: Status | None = None
     """None where nothing was heard."""
     status_ms: int = 0
+    posted: bytes = b""
+    """Its last posts, see `detectors.accounts.fates`."""
+    erased: int = 0
+    """How many posts it erased soon after."""
 
 
 class _Head(Record, tag="accounts_head"):
@@ -119,8 +121,8 @@ class Accounts:
         """The account of a key, if it is remembered."""
         return self._again.get(key) or self._once.get(key)
 
-    def take(self, tick_ms: int, posts: list[Post]) -> SignalBatch:
-        """Make the signals of one tick. The posts must be in canonical order."""
+    def take(self, tick_ms: int, posts: list[Post], changes: Sequence[Change] = ()) -> SignalBatch:
+        """Make the signals of one tick. Posts and changes must be in canonical order."""
         accounts = []
         activities = []
         for post in posts:
@@ -150,6 +152,7 @@ class Accounts:
                     activity,
                 )
             )
+        batch.fates = [fate for change in changes for fate in self._fates(change)]
         self._forget()
         return batch
 
@@ -168,6 +171,7 @@ class Accounts:
         elif post.lang:
             account.languages = spoken(account.languages, post.lang[:_LANGUAGE_LENGTH])
         account.last_ms = post.time_ms
+        account.posted = remembered(account.posted, post.id, post.time_ms)
         return account
 
     def _score(self, posts: list[Post], accounts: list[Account]) -> tuple[int, int]:
@@ -205,23 +209,40 @@ class Accounts:
             self._changed.add(key)
             self.evicted += 1
 
-    def note_status(self, platform: str, author_id: str, status: Status, at_ms: int) -> bool:
-        """Remember what the network says of an account, unless something newer is known.
+    def _fates(self, change: Change) -> Iterator[FateSignal]:
+        """What a change means, unless something newer is known.
 
-        Returns
-        -------
-        bool
-            Whether the account is remembered. Of one that never posted here nothing is kept, since networks
-            tell of far more accounts than a stream shows.
+        Of accounts that never posted here nothing is said, since networks tell of far more accounts than a
+        stream shows.
         """
-        key = account_key(platform, author_id)
-        account = self.get(key)
+        key = account_key(change.platform, change.author_id) if change.author_id else None
+        account = self.get(key) if key else None
+        if change.event == "deletion" and change.post_id and (account is not None or key is None):
+            yield self._erased(account, change.time_ms, f"{change.platform}\x1f{change.post_id}")
+        elif account is None:
+            return
+        elif change.event == "account" and change.status and change.time_ms >= account.status_ms:
+            before, account.status, account.status_ms = account.status, change.status, change.time_ms
+            self._changed.add(account.key)
+            if before != account.status:
+                yield FateSignal(change.time_ms, account.key, change.status, before)
+
+    def _erased(self, account: Account | None, at_ms: int, post: str) -> FateSignal:
         if account is None:
-            return False
-        if account.status is None or at_ms >= account.status_ms:
-            account.status, account.status_ms = status, at_ms
-            self._changed.add(key)
-        return True
+            return FateSignal(at_ms, None, "erased", post=post)
+        quick = is_quick(account.posted, author_of(post), at_ms)
+        if quick:
+            account.erased += 1
+            self._changed.add(account.key)
+        return FateSignal(
+            at_ms,
+            account.key,
+            "erased",
+            post=post,
+            quick=quick,
+            quickly=account.erased,
+            posts=account.posts,
+        )
 
     # -- checkpoints -------------------------------------------------------------------------------
 

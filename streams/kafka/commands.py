@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import orjson
 from rich.table import Table
 
-from detectors.events import Post, Rejection, from_mapping
+from detectors.events import Item, Rejection, from_mapping
 from streams import metrics, settings
 from streams.clock import clock_ms
 from streams.command_inputs import Rejects, open_inputs, spare_inputs, tell_reading
@@ -26,7 +26,7 @@ from streams.kafka.producer import Producer, Undelivered, produce, summary
 from streams.kafka.settings import KafkaSettings
 from streams.outputs.terminal import Terminal, printable
 from streams.pacing import Pace
-from streams.sources.formats import Reader, posts_of
+from streams.sources.formats import Reader, items_of
 from streams.sources.opening import InputError
 from streams.sources.ordering import in_order
 from streams.sources.records import Tally
@@ -98,7 +98,7 @@ def _send(
     chosen: argparse.Namespace,
     producer: Producer,
     tally: Tally,
-    source: tuple[Iterator[list[Post]], Rejects],
+    source: tuple[Iterator[list[Item]], Rejects],
 ) -> int:
     batches, rejects = source
     began = time.monotonic()
@@ -122,15 +122,15 @@ def _send(
 
 def _read(
     chosen: argparse.Namespace, readers: list[Reader], tally: Tally, order: str
-) -> tuple[Iterator[list[Post]], Rejects]:
+) -> tuple[Iterator[list[Item]], Rejects]:
     rejects = Rejects(chosen.rejects)
-    batches = posts_of(readers, tally, rejects, clock_ms)
+    batches = items_of(readers, tally, rejects, clock_ms)
     if order == "time":
         batches = in_order(batches)
     return (_paced(batches, chosen.speed) if chosen.speed else batches), rejects
 
 
-def _paced(batches: Iterator[list[Post]], speed: float) -> Iterator[list[Post]]:
+def _paced(batches: Iterator[list[Item]], speed: float) -> Iterator[list[Item]]:
     pace = Pace(speed)
     for posts in batches:
         yield from pace.parts(posts)

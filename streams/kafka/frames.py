@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import msgspec
 
-from detectors.events import MAX_ID_LENGTH, Rejection
+from detectors.events import MAX_ID_LENGTH, Item, Rejection
 
 VERSION = b"1"
 Headers = list[tuple[str, bytes]]
@@ -176,6 +176,11 @@ def partition_of(author_id: str, partitions: int) -> int:
     (1, 2, 0)
     """
     return _positive_hash(author_id) % partitions
+
+
+def home_of(item: Item, partitions: int) -> int:
+    """The partition of a post or a change: its author's; where no author is known, its own."""
+    return partition_of(item.author_id or item.id, partitions)
 
 
 @lru_cache(maxsize=1 << 16)  # a hash takes as long as encoding the post, and authors come again

@@ -21,11 +21,11 @@ from typing import Any
 import msgspec
 
 from detectors.alerts import instant
-from detectors.events import CANARY, Post, from_mapping
+from detectors.events import CANARY, Item, Post, from_mapping
 from detectors.windows import Gate, TimeSettings
 from streams.clock import clock_ms
 from streams.kafka import clients
-from streams.kafka.frames import Frame, Headers, encode, partition_of
+from streams.kafka.frames import Frame, Headers, encode, home_of, partition_of
 from streams.kafka.settings import KafkaSettings
 from streams.kafka.wire import line_of
 from streams.pacing import LIVE_MS, with_silence
@@ -174,8 +174,8 @@ class Producer:
 
     # -- what goes in ----------------------------------------------------------------------------------
 
-    def take(self, posts: list[Post]) -> None:
-        """Take posts in, in order of arrival; returns when there is room for more.
+    def take(self, posts: list[Item]) -> None:
+        """Take posts and changes in, in order of arrival; returns when there is room for more.
 
         Raises
         ------
@@ -192,7 +192,7 @@ class Producer:
                 continue  # late
             following = next(admitted, None)
             self._newest_ms = max(self._newest_ms, post.time_ms)
-            lane = self._lanes[partition_of(post.author_id, len(self._lanes))]
+            lane = self._lanes[home_of(post, len(self._lanes))]
             if number > lane.before:
                 self._at = number - 1
                 self._put(lane, line_of(post))
@@ -395,7 +395,7 @@ def _canary(now_ms: int, at_ms: int, number: int) -> Post:
 
 
 def produce(
-    batches: Iterable[list[Post]],
+    batches: Iterable[list[Item]],
     producer: Producer,
     *,
     stop: Event | None = None,

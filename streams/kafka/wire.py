@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from detectors.events import Post, Profile, Promotion
-from streams.sources.posts import encode_post
+from detectors.events import Change, Item, Post, Profile, Promotion
+from streams.sources.posts import encode_change, encode_post
 
 
 def _leaving_out(of: type[msgspec.Struct], inner: dict[str, Any]) -> type[msgspec.Struct]:
@@ -34,8 +34,8 @@ _POST: Any = _leaving_out(
 _encode = msgspec.json.Encoder().encode
 
 
-def line_of(post: Post) -> bytes:
-    r"""Write a post as a normalised line, without the line feed.
+def line_of(item: Item) -> bytes:
+    r"""Write a post or a change as a normalised line, without the line feed.
 
     Examples
     --------
@@ -43,6 +43,8 @@ def line_of(post: Post) -> bytes:
     >>> line_of(decode_line(b'{"id":1,"platform":"x","author_id":"a","created_at":1714550400000}'))
     b'{"id":"1","platform":"x","author_id":"a","created_at":"2024-05-01T08:00:00Z"}'
     """
-    if post.created_at.tzinfo is not UTC:
-        return encode_post(post)  # msgspec cuts the offset of a zone to whole minutes
-    return _encode(msgspec.convert(post, _POST, from_attributes=True))
+    if isinstance(item, Change):
+        return encode_change(item)
+    if item.created_at.tzinfo is not UTC:
+        return encode_post(item)  # msgspec cuts the offset of a zone to whole minutes
+    return _encode(msgspec.convert(item, _POST, from_attributes=True))

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import BinaryIO
 
-from detectors.events import Post
-from streams.sources.posts import encode_post
+from detectors.events import Item
+from streams.sources.posts import encode_item
 
 
-def convert_to_lines(batches: Iterable[list[Post]], out: BinaryIO) -> int:
-    r"""Write posts as normalised lines, in the order in which they come.
+def convert_to_lines(batches: Iterable[list[Item]], out: BinaryIO) -> int:
+    r"""Write posts and changes as normalised lines, in the order in which they come.
 
     Parameters
     ----------
-    batches : iterable of list of Post
-        The posts, for example from `streams.sources.formats.posts_of`.
+    batches : iterable of list of Post and Change
+        What to write, for example from `streams.sources.formats.items_of`.
     out : binary file
         Where the lines go; it is flushed after each batch, so that a reader behind a pipe need not wait.
 
@@ -36,8 +36,8 @@ def convert_to_lines(batches: Iterable[list[Post]], out: BinaryIO) -> int:
     b'{"id":"1","platform":"x","author_id":"2","created_at":"2024-05-01T08:00:00.000Z","kind":"original"}\n'
     """
     written = 0
-    for posts in batches:
-        out.write(b"".join(encode_post(post) + b"\n" for post in posts))
+    for items in batches:
+        out.write(b"".join(encode_item(item) + b"\n" for item in items))
         out.flush()
-        written += len(posts)
+        written += len(items)
     return written

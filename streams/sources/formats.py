@@ -10,7 +10,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from detectors.events import Post, Rejection
+from detectors.alerts import instant
+from detectors.events import Item, Post, Rejection
 from streams.sources import jsonlines, posts, tabular, twitter_v1, twitter_v2
 from streams.sources.lines import Block, blocks
 from streams.sources.mapping import TableMapping, parse_mapping, read_mapping
@@ -97,12 +98,20 @@ def open_source(path: str | Path, format: str = "auto", mapping: str | Path | No
 
 
 def posts_of(
+    readers: Iterable[Reader], tally: Tally, on_rejected: Callable[[str, Rejected], None] | None = None
+) -> Iterator[list[Post]]:
+    """`items_of` without the changes: the posts alone."""
+    for items in items_of(readers, tally, on_rejected):
+        yield [item for item in items if isinstance(item, Post)]
+
+
+def items_of(
     readers: Iterable[Reader],
     tally: Tally,
     on_rejected: Callable[[str, Rejected], None] | None = None,
     clock: Callable[[], int] | None = None,
-) -> Iterator[list[Post]]:
-    """Give the posts of several archives, one after the other, and count what was read.
+) -> Iterator[list[Item]]:
+    """Give the posts and changes of several archives, one after the other, and count what was read.
 
     Parameters
     ----------
@@ -129,15 +138,15 @@ def posts_of(
 
 
 def _refuse_future(batch: Batch, limit_ms: int) -> None:
-    if max((post.time_ms for post in batch.posts), default=0) <= limit_ms:
+    if max((item.time_ms for item in batch.posts), default=0) <= limit_ms:
         return
     everything = list(zip(batch.lines, batch.posts, strict=True))
-    batch.lines = [line for line, post in everything if post.time_ms <= limit_ms]
-    batch.posts = [post for _, post in everything if post.time_ms <= limit_ms]
-    for line, post in everything:
-        if post.time_ms > limit_ms:
-            detail = f"created_at is {post.created_at.isoformat()}, after the clock of this computer"
-            batch.reject(line, "future_time", detail, posts.encode_post(post))
+    batch.lines = [line for line, item in everything if item.time_ms <= limit_ms]
+    batch.posts = [item for _, item in everything if item.time_ms <= limit_ms]
+    for line, item in everything:
+        if item.time_ms > limit_ms:
+            detail = f"it is dated {instant(item.time_ms)}, after the clock of this computer"
+            batch.reject(line, "future_time", detail, posts.encode_item(item))
 
 
 def _read(content: Iterator[Block], format: str, table: TableMapping | None, name: str) -> Iterator[Batch]:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import heapq
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from itertools import chain, islice, pairwise
 from typing import IO
 
 import msgspec
 
-from detectors.events import Post
+from detectors.events import Change, Item, Post
 from streams.sources.opening import InputError
 
 HELD_POSTS = 400_000
@@ -26,15 +26,15 @@ BATCH_POSTS = 1000
 _LENGTH_BYTES = 8
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(list[Post]).decode
+_decode = msgspec.msgpack.Decoder(tuple[list[Post], list[Change]]).decode
 
 
 def in_order(
-    batches: Iterable[list[Post]],
+    batches: Iterable[Sequence[Item]],
     *,
     held: int = HELD_POSTS,
     progress: Callable[[int], None] | None = None,
-) -> Iterator[list[Post]]:
+) -> Iterator[list[Item]]:
     """Give all posts sorted by time, in lists of up to `BATCH_POSTS`.
 
     Parameters
@@ -53,7 +53,7 @@ def in_order(
     """
     with ExitStack() as files:
         runs: list[_Run] = []
-        posts: list[Post] = []
+        posts: list[Item] = []
         read = 0
         for batch in batches:
             posts.extend(batch)
@@ -74,16 +74,16 @@ def in_order(
         yield from _batches(_merged(runs))
 
 
-def _key(post: Post) -> tuple[int, str, str]:
+def _key(post: Item) -> tuple[int, str, str]:
     return post.time_ms, post.platform, post.id
 
 
-def _batches(posts: Iterator[Post]) -> Iterator[list[Post]]:
+def _batches(posts: Iterator[Item]) -> Iterator[list[Item]]:
     while batch := list(islice(posts, BATCH_POSTS)):
         yield batch
 
 
-def _merged(runs: list[_Run]) -> Iterator[Post]:
+def _merged(runs: list[_Run]) -> Iterator[Item]:
     if all(before.last <= after.first for before, after in pairwise(runs)):
         return chain.from_iterable(runs)  # the input was sorted: no need to compare post by post
     return heapq.merge(*runs, key=_key)
@@ -92,13 +92,13 @@ def _merged(runs: list[_Run]) -> Iterator[Post]:
 class _Run:
     """Sorted posts in a temporary file: frames of posts, each with its length before it."""
 
-    def __init__(self, posts: list[Post], files: ExitStack) -> None:
+    def __init__(self, posts: list[Item], files: ExitStack) -> None:
         self.first, self.last = _key(posts[0]), _key(posts[-1])
         try:
             self._file: IO[bytes] = tempfile.TemporaryFile(prefix="vigie-sort-")  # noqa: SIM115
             files.callback(_close, self._file)
             for at in range(0, len(posts), BATCH_POSTS):
-                frame = _encode(posts[at : at + BATCH_POSTS])
+                frame = _encode(_apart(posts[at : at + BATCH_POSTS]))
                 self._file.write(len(frame).to_bytes(_LENGTH_BYTES) + frame)
             self._file.flush()
         except OSError as problem:
@@ -107,10 +107,19 @@ class _Run:
                 "free space in the temporary folder, or set TMPDIR to a folder with more"
             ) from None
 
-    def __iter__(self) -> Iterator[Post]:
+    def __iter__(self) -> Iterator[Item]:
         self._file.seek(0)
         while length := self._file.read(_LENGTH_BYTES):
-            yield from _decode(self._file.read(int.from_bytes(length)))
+            kinds: tuple[Sequence[Item], ...] = _decode(self._file.read(int.from_bytes(length)))
+            yield from heapq.merge(*kinds, key=_key)
+
+
+def _apart(items: list[Item]) -> tuple[list[Post], list[Change]]:
+    """Posts and changes in lists of their own, whose records need not say which of the two they are."""
+    return (
+        [item for item in items if isinstance(item, Post)],
+        [item for item in items if isinstance(item, Change)],
+    )
 
 
 def _close(file: IO[bytes]) -> None:

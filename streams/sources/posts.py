@@ -1,7 +1,6 @@
 """Normalised posts (`vigie.post.v1`), one JSON object on a line: read and written.
 
-Besides posts the stream may hold other events: `deletion`, `account` and `profile` are recognised and
-counted; `edit` is a post.
+Besides posts the stream may hold changes: `deletion`, `account` and `profile`. An `edit` is a post.
 """
 
 from __future__ import annotations
@@ -11,8 +10,18 @@ from typing import Any
 
 import msgspec
 
-from detectors.accounts.stage import Status
-from detectors.events import Moment, Post, Profile, Promotion, Rejection, decode_line, milliseconds
+from detectors.events import (
+    Change,
+    Item,
+    Moment,
+    Post,
+    Profile,
+    Promotion,
+    Rejection,
+    Status,
+    decode_line,
+    from_mapping,
+)
 from streams.sources.jsonlines import decode_json
 from streams.sources.records import Batch
 
@@ -31,18 +40,18 @@ class _Account(msgspec.Struct, tag_field="event", tag="account"):
     at: Moment | int
 
 
-class _Change(msgspec.Struct, tag_field="event", tag="profile"):
+class _Profile(msgspec.Struct, tag_field="event", tag="profile"):
     platform: str
     author_id: str | int
     at: Moment | int
     author: dict[str, object]
 
 
-_OTHER_EVENTS = ("deletion", "account", "profile")
+_CHANGES = ("deletion", "account", "profile")
 
 
 def take_line(line: bytes, number: int, batch: Batch) -> None:
-    """Add the post or event of a normalised line to a batch, or its rejection.
+    """Add the post or change of a normalised line to a batch, or its rejection.
 
     Examples
     --------
@@ -50,62 +59,87 @@ def take_line(line: bytes, number: int, batch: Batch) -> None:
     >>> take_line(b'{"id":"1","platform":"x","author_id":"a","created_at":"2024-05-01T08:00:00Z"}', 1, batch)
     >>> take_line(b'{"event":"deletion","platform":"x","id":"1","at":1714550400000}', 2, batch)
     >>> take_line(b'oops', 3, batch)
-    >>> len(batch.posts), batch.events, [refused.reason for refused in batch.rejected]
-    (1, 1, ['not_json'])
+    >>> [item.id for item in batch.posts], [refused.reason for refused in batch.rejected]
+    (['1', 'deletion 1714550400000 1'], ['not_json'])
+    """
+    try:
+        batch.accept(number, decode_item(line))
+    except Rejection as refused:
+        batch.reject(number, refused.reason, refused.detail, line)
+
+
+def decode_item(line: bytes) -> Item:
+    """Turn a normalised line into a post or a change.
+
+    Raises
+    ------
+    Rejection
+        When the line is neither.
     """
     try:
         post = decode_line(line)
-        # Only a post without a text can be another event that has all required fields of a post by chance.
-        if not post.text and _is_other_event(line):
-            batch.events += 1
-            return
-    except Rejection as problem:
-        _take_odd(line, number, problem, batch)
-        return
-    batch.posts.append(post)
-    batch.lines.append(number)
+        # Only a post without a text can be a change that has all required fields of a post by chance.
+        return post if post.text else _change(line) or post
+    except Rejection:
+        if (change := _change(line)) is None:
+            raise
+        return change
 
 
-def _take_odd(line: bytes, number: int, problem: Rejection, batch: Batch) -> None:
-    """Take a line that is no post: another event, or refused."""
-    try:
-        if _is_other_event(line):
-            batch.events += 1
-            return
-    except Rejection as event_problem:
-        problem = event_problem
-    batch.reject(number, problem.reason, problem.detail, line)
-
-
-def _is_other_event(line: bytes) -> bool:
-    """Whether the line is an event that is no post; a broken one raises a Rejection."""
+def _change(line: bytes) -> Change | None:
+    """The change that a line is, if it is one; a broken one raises a Rejection."""
     if b'"event"' not in line:
-        return False
+        return None
     record = decode_json(line)
-    if not isinstance(record, dict) or record.get("event") not in _OTHER_EVENTS:
-        return False
+    if not isinstance(record, dict) or record.get("event") not in _CHANGES:
+        return None
     try:
-        msgspec.convert(record, _Deletion | _Account | _Change)
-    except msgspec.ValidationError as problem:
+        event = msgspec.convert(record, _Deletion | _Account | _Profile)
+        # The rules of times and ids are those of a post.
+        stamp = from_mapping(
+            {
+                "id": getattr(event, "id", "-"),
+                "platform": event.platform,
+                "author_id": "-" if event.author_id is None else event.author_id,
+                "created_at": event.at,
+                "author": getattr(event, "author", None),
+            }
+        )
+    except (msgspec.ValidationError, Rejection) as problem:
         raise Rejection("bad_record", f"{record['event']} event: {problem}") from None
-    return True
+    return Change(
+        platform=stamp.platform,
+        time_ms=stamp.time_ms,
+        event=record["event"],
+        author_id=None if event.author_id is None else stamp.author_id,
+        post_id=stamp.id if isinstance(event, _Deletion) else None,
+        status=event.status if isinstance(event, _Account) else None,
+        author=stamp.author,
+    )
 
 
-def decode_status(line: bytes) -> tuple[str, str, Status, int] | None:
-    """Platform, author id, status and time (epoch ms) of an `account` event; None for any other line.
+def encode_item(item: Item) -> bytes:
+    """Write a post or a change as a normalised line, without the line feed.
 
-    >>> decode_status(b'{"event":"account","platform":"x","author_id":7,"status":"suspended",'
-    ...               b'"at":1714550400000}')
-    ('x', '7', 'suspended', 1714550400000)
+    >>> encode_item(decode_item(b'{"event":"account","platform":"x","author_id":7,"status":"suspended",'
+    ...                         b'"at":1714550400000}'))
+    b'{"event":"account","platform":"x","author_id":"7","at":1714550400000,"status":"suspended"}'
     """
-    if b'"account"' not in line:
-        return None
-    try:
-        event = msgspec.json.decode(line, type=_Account)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    at_ms = event.at if isinstance(event.at, int) else milliseconds(event.at)
-    return event.platform, str(event.author_id), event.status, at_ms
+    return encode_post(item) if isinstance(item, Post) else encode_change(item)
+
+
+def encode_change(change: Change) -> bytes:
+    """Write a change as a normalised line, without the line feed."""
+    fields = {
+        "event": change.event,
+        "platform": change.platform,
+        "id": change.post_id,
+        "author_id": change.author_id,
+        "at": change.time_ms,
+        "status": change.status,
+        "author": change.author and _present(change.author, _PROFILE_TIMES),
+    }
+    return _encode({name: value for name, value in fields.items() if value is not None})
 
 
 _POST_TIMES = ("created_at", "received_at", "edited_at", "ref_created_at")

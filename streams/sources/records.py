@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from detectors.events import Post
+from detectors.events import Change, Item
 
 KEPT_BYTES = 64 * 1024
 """How much of a refused record is kept: its first 64 KiB."""
@@ -41,24 +41,24 @@ class Batch:
 
     Parameters
     ----------
-    posts : list of Post
-        The accepted posts, in the order of the input.
+    posts : list of Post or Change
+        What was accepted, in the order of the input.
     lines : list of int
-        For each post the line it was read from, from 1.
+        For each of them the line it was read from, from 1.
     rejected : list of Rejected
         The refused records.
     events : int
-        Well-formed records that are no posts and are not used yet: deletions, changes of an account.
+        Well-formed records that hold nothing of use, such as notices of a network's limits.
     """
 
-    posts: list[Post] = field(default_factory=list)
+    posts: list[Item] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     events: int = 0
 
-    def accept(self, line: int, post: Post) -> None:
-        """Add a post that was read from this line."""
-        self.posts.append(post)
+    def accept(self, line: int, item: Item) -> None:
+        """Add a post or a change that was read from this line."""
+        self.posts.append(item)
         self.lines.append(line)
 
     def reject(self, line: int, reason: str, detail: str, raw: bytes) -> None:
@@ -82,6 +82,7 @@ class Tally:
 
     posts: int = 0
     events: int = 0
+    """Changes, and records that are well formed and hold no post."""
     reasons: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -91,7 +92,8 @@ class Tally:
 
     def add(self, batch: Batch) -> None:
         """Count what a batch holds."""
-        self.posts += len(batch.posts)
-        self.events += batch.events
+        changes = sum(isinstance(item, Change) for item in batch.posts)
+        self.posts += len(batch.posts) - changes
+        self.events += changes + batch.events
         if batch.rejected:
             self.reasons.update(refused.reason for refused in batch.rejected)

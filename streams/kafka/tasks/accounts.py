@@ -8,16 +8,16 @@ from typing import Any
 import msgspec
 
 from detectors.accounts.stage import Accounts
-from detectors.batches import Signals, spread
-from detectors.events import CANARY, Post, Rejection, decode_line
+from detectors.batches import FateSignal, Signals, spread
+from detectors.events import CANARY, Item, Post, Rejection
 from detectors.state import Changes, Saved, merged, pack, unpack
 from detectors.windows import TickBuffer
 from streams.embedded import Settings
 from streams.kafka import frames
-from streams.kafka.frames import Frame, partition_of
+from streams.kafka.frames import Frame, home_of
 from streams.kafka.stretches import Inbox, Output, Teller
 from streams.kafka.tasks.records import Record, dead_letter
-from streams.sources.posts import decode_status
+from streams.sources.posts import decode_item
 
 
 class Counts(msgspec.Struct):
@@ -33,7 +33,7 @@ class Counts(msgspec.Struct):
     dead: int = 0
     shed: int = 0
     events: int = 0
-    """Changes of an account's status."""
+    """Changes of accounts and posts, which are no posts."""
     moved: int = 0
     """Posts of strangers in the wrong partition, sent on to theirs; not among the taken."""
     canaries: int = 0
@@ -51,6 +51,7 @@ class Scored(msgspec.Struct, array_like=True, frozen=True):
     """Judged at this tick."""
     shed: int = 0
     """Left out since the tick before, to catch up."""
+    fates: list[FateSignal] = []
 
 
 class Heard(msgspec.Struct, array_like=True):
@@ -156,51 +157,41 @@ class AccountsTask:
         except Rejection as refused:
             yield from self._bury(record, frame.count, refused)
             return
-        posts = []
+        items: list[Item] = []
         for line in lines:
             try:
-                posts.append(decode_line(line))
+                items.append(decode_item(line))
             except Rejection as refused:
-                yield from self._other(record._replace(value=line), refused)
-        self._add(posts, shed=frame.live and self._shed(record.time_ms))
+                yield from self._bury(record._replace(value=line), 1, refused)
+        self._add(items, shed=frame.live and self._shed(record.time_ms))
 
     def _stranger(self, record: Record) -> Iterator[Output]:
         try:
-            post = decode_line(record.value)
+            item = decode_item(record.value)
         except Rejection as refused:
-            yield from self._other(record, refused)
+            yield from self._bury(record, 1, refused)
             return
-        home = partition_of(post.author_id, self._partitions)
+        home = home_of(item, self._partitions)
         if home != self._partition:
             self.counts.moved += 1
-            key = post.author_id.encode("utf-8", "surrogatepass")
+            key = (item.author_id or "").encode("utf-8", "surrogatepass")
             yield Output("posts", home, record.value, [], key)
             return
-        self._add([post], shed=False)
-        self.stranger_ms = max(self.stranger_ms, post.time_ms - self._grace_ms)
+        self._add([item], shed=False)
+        self.stranger_ms = max(self.stranger_ms, item.time_ms - self._grace_ms)
 
-    def _add(self, posts: list[Post], *, shed: bool) -> None:
+    def _add(self, items: list[Item], *, shed: bool) -> None:
         counts, buffer = self.counts, self.buffer
-        counts.taken += len(posts)
+        counts.taken += len(items)
         if shed:
-            kept = [post for post in posts if post.kind != "repost"]
-            counts.shed += len(posts) - len(kept)
-            self._untold_shed += len(posts) - len(kept)
-            posts = kept
-        buffer.add(posts)
+            kept = [item for item in items if not isinstance(item, Post) or item.kind != "repost"]
+            counts.shed += len(items) - len(kept)
+            self._untold_shed += len(items) - len(kept)
+            items = kept
+        buffer.add(items)
         counts.late += buffer.late
         counts.duplicate += buffer.duplicates
         buffer.late = buffer.duplicates = 0
-
-    def _other(self, record: Record, refused: Rejection) -> Iterator[Output]:
-        """What is no post: the status of an account, which its memory keeps, or nothing of use."""
-        status = decode_status(record.value)
-        if status is None:
-            yield from self._bury(record, 1, refused)
-            return
-        self.counts.taken += 1
-        self.counts.events += 1
-        self.accounts.note_status(*status)
 
     def _bury(self, record: Record, posts: int, refused: Rejection) -> Iterator[Output]:
         self.counts.taken += posts
@@ -224,12 +215,13 @@ class AccountsTask:
         """Tell the ticks that are complete by now."""
         self.buffer.advance(self._watermark())
         ticks = []
-        for tick_ms, posts in self.buffer.ready():
-            batch = self.accounts.take(tick_ms, posts)
+        for tick_ms, posts, changes in self.buffer.ready():
+            batch = self.accounts.take(tick_ms, posts, changes)
             self.counts.processed += len(posts)
+            self.counts.events += len(changes)
             canaries = sum(post.platform == CANARY for post in posts)
             self.counts.canaries += canaries
-            scored = Scored(*batch.scored, len(posts) - canaries, self._untold_shed)
+            scored = Scored(*batch.scored, len(posts) - canaries, self._untold_shed, batch.fates)
             self._untold_shed = 0
             ticks.append((tick_ms, spread(batch.signals(), self._partitions), scored))
         yield from self._tell(ticks)

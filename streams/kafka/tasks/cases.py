@@ -101,8 +101,9 @@ class CasesTask:
             )
             total = (sum(one.accounts for one in scored), sum(one.total for one in scored))
             posts = sum(one.posts for one in scored)
+            fates = [fate for one in scored for fate in one.fates]
             self.sampling.add(tick_ms, posts=posts, shed=sum(one.shed for one in scored))
-            yield from self._alerts(self.judge.take(tick_ms, everything, ties, total, posts))
+            yield from self._alerts(self.judge.take(tick_ms, everything, ties, total, posts, fates))
         yield from self._alerts(self.judge.silence(limit))
         self.time_ms = max(self.time_ms, limit)
         self._measure_canaries()
