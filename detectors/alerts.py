@@ -6,13 +6,16 @@ Everything in it follows from the posts, so two runs over the same posts give th
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from detectors import __version__
 from detectors.accounts import automation
 from detectors.cases import Judged, Revision
 from detectors.findings import Edge, Evidence, Finding, Member, Subject, author_of
+from detectors.lists import Lists
 from detectors.rules import RULES
 from detectors.rules.checks import Check
 from detectors.rules.sentences import Both
@@ -30,6 +33,7 @@ _CONTROL = dict.fromkeys([*range(32), *range(127, 160)], "\ufffd")
 """Attributes of a CloudEvent hold no control characters; `data.subjects` has the value as it was."""
 _MAX_SUBJECTS, _MAX_ACCOUNTS, _MAX_POSTS = 200, 200, 50
 _FINDING_ACCOUNTS, _FINDING_POSTS = 50, 20
+_MAX_LISTED = 50
 
 
 def instant(time_ms: int) -> str:
@@ -42,8 +46,9 @@ def instant(time_ms: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{time_ms % 1000:03d}Z"
 
 
-def render(revision: Revision, config_version: str) -> dict[str, Any]:
+def render(revision: Revision, config_version: str, lists: Lists | None = None) -> dict[str, Any]:
     """Turn a revision of a case into its alert."""
+    lists = lists or Lists()
     case = revision.case
     subjects = case.subjects
     return {
@@ -71,7 +76,7 @@ def render(revision: Revision, config_version: str) -> dict[str, Any]:
             "first_seen": instant(case.first_seen_ms),
             "detected_at": instant(case.detected_ms),
             "published_at": None,
-            "group": _group(revision),
+            "group": _group(revision, lists),
             "findings": [_finding(judged) for judged in revision.new],
             "traits": [_bot_share(case.best.finding)],
             "related": {
@@ -87,7 +92,7 @@ def render(revision: Revision, config_version: str) -> dict[str, Any]:
             "versions": {
                 "vigie": __version__,
                 "config": config_version,
-                "lists": None,
+                "lists": lists.version,
                 "models": automation.VERSION,
             },
         },
@@ -115,7 +120,7 @@ def _post(member: Member) -> dict[str, str]:
     }
 
 
-def _group(revision: Revision) -> dict[str, Any]:
+def _group(revision: Revision, lists: Lists) -> dict[str, Any]:
     case = revision.case
     # The accounts of the most findings first: they are the core of the case.
     accounts = sorted(case.accounts, key=lambda name: (-case.accounts[name], name))
@@ -130,7 +135,22 @@ def _group(revision: Revision) -> dict[str, Any]:
         "posts_total": max(len(posts), *(judged.finding.posts_total for judged in case.findings.values())),
         "accounts": [author_of(account) for account in accounts[:_MAX_ACCOUNTS]],
         "posts": [_post(member) for member in [*shown[:1], *shown[1:][-(_MAX_POSTS - 1) :]]],
+        "listed": list(islice(_listed(accounts, lists, revision.tick_ms), _MAX_LISTED)),
     }
+
+
+def _listed(accounts: list[str], lists: Lists, at_ms: int) -> Iterator[dict[str, Any]]:
+    """What the room's lists say of the accounts, those of the most findings first."""
+    for account in accounts if lists else ():
+        for entry in lists.entries_of(account, at_ms):
+            yield {
+                "account": author_of(account),
+                "kind": entry.kind,
+                "list": entry.list,
+                "reason": entry.reason,
+                "source": entry.source,
+                "since": None if entry.since_ms is None else instant(entry.since_ms),
+            }
 
 
 def _finding(judged: Judged) -> dict[str, Any]:

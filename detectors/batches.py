@@ -11,6 +11,7 @@ import msgspec
 
 from detectors.events import CANARY, Post, Profile, Status, milliseconds
 from detectors.findings import Member, Subject, account_key
+from detectors.lists import PUSHING
 from detectors.text import Fingerprint, text_key
 
 FOLLOWED = 1_000
@@ -101,7 +102,7 @@ class PromotionSignal(msgspec.Struct, array_like=True, gc=False):
     """What the post was aimed at, as the network words it; sorted, each once."""
     impressions: int | None
     banned_ms: int | None = None
-    """Since when the payer is banned by the room's lists; None if it is not, or not yet at the post's time."""
+    """Since when the payer is banned by the room's lists; None if it is not at the time of the post."""
 
 
 class FateSignal(msgspec.Struct, array_like=True, gc=False):
@@ -252,18 +253,31 @@ class SignalBatch:
     """Of each post, normalised."""
     strangers: list[frozenset[str]] = field(default_factory=list)
     """Of each post the accounts it names that its author had not named before."""
+    listed: list[str] = field(default_factory=list)
+    """Of each post the kind of its author's entry in the room's lists; empty where there is none."""
+    promotions: list[PromotionSignal] = field(default_factory=list)
+    """Of the promoted posts of this tick."""
     fates: list[FateSignal] = field(default_factory=list)
     """What became of accounts and posts in this tick."""
 
     def signals(self) -> Signals:
         """The same as one signal a (post, subject)."""
-        signals = Signals(self.tick_ms, [], [], [], [], [])
+        signals = Signals(self.tick_ms, [], [], [], [], [], promotions=self.promotions)
         texts, tags = signals.texts, signals.tags
         followed: dict[str, FollowerSignal] = {}
-        rows = zip(self.posts, self.members, self.fingerprints, self.links, self.strangers, strict=True)
-        for post, member, print_, links, strangers in rows:
+        rows = zip(
+            self.posts,
+            self.members,
+            self.fingerprints,
+            self.links,
+            self.strangers,
+            self.listed,
+            strict=True,
+        )
+        for post, member, print_, links, strangers, listed in rows:
             canary = post.platform == CANARY
             signals.posts += not canary
+            signals.listed += listed in PUSHING
             if print_.key:
                 texts.append(TextSignal(member, post.text, print_.key, print_.folded))
                 signals.canaries += canary
@@ -274,7 +288,13 @@ class SignalBatch:
             for subject in _objects(post, member, links):
                 signals.shares.append(
                     ShareSignal(
-                        post.time_ms, post.id, member.account, member.activity, subject, member.declared
+                        post.time_ms,
+                        post.id,
+                        member.account,
+                        member.activity,
+                        subject,
+                        member.declared,
+                        listed,
                     )
                 )
             if repost:

@@ -1,12 +1,12 @@
 """What became of a case's accounts and posts since: how many are gone, have come back, were erased.
 
-An account is gone while its network says that it is suspended, deleted or deactivated. Of the posts only those
-that the findings keep are known; the share is of these. A case speaks of its fate again when a share has passed
-one more of `STEPS`, with `LEAST` accounts or posts at the least.
+An account is gone while its network says that it is suspended, deleted or deactivated. Of the posts only
+those that the findings keep are known; the share is of these. A case speaks of its fate again when a share
+has passed one more of `STEPS`, with `LEAST` accounts or posts at the least.
 
-It misses what the network does not tell, and what happens after a closed case is forgotten. A suspension is the
-network's decision and proves nothing by itself; an account may be gone for a reason that has nothing to do
-with the case.
+It misses what the network does not tell, and what happens after a closed case is forgotten. A suspension is
+the network's decision and proves nothing by itself; an account may be gone for a reason that has nothing to
+do with the case.
 
 >>> fate = CaseFate()
 >>> for name in ("ana", "bob", "eve"):
@@ -20,6 +20,8 @@ from __future__ import annotations
 from bisect import bisect
 from collections.abc import Collection
 from typing import NamedTuple
+
+import msgspec
 
 from detectors.batches import FateSignal
 from detectors.state import Record
@@ -48,9 +50,9 @@ class FateCounts(NamedTuple):
 class CaseFate(Record, tag="case_fates"):
     """The fate of one case; it is the record that a checkpoint keeps of it."""
 
-    accounts: dict[str, str] = {}
+    accounts: dict[str, str] = msgspec.field(default_factory=dict)
     """Status of the accounts of which something was heard."""
-    erased: list[str] = []
+    erased: list[str] = msgspec.field(default_factory=list)
     """Network and id of each post erased."""
     returned: int = 0
     told: int = 0

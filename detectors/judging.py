@@ -18,6 +18,7 @@ from detectors.findings import Finding, Measured, is_canary
 from detectors.groups import amplification, hashtags
 from detectors.groups.networks import Networks, NetworkSettings
 from detectors.groups.references import References
+from detectors.lists import Lists
 from detectors.pairs import PairSettings, Repeated, Repetition
 from detectors.severity import assess
 from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
@@ -72,6 +73,8 @@ class Judge:
         self.repetition = Repetition(pairs)
         self.networks = Networks(networks, pairs.window_hours)
         self.cases = Cases(cases)
+        self.lists = Lists()
+        """The room's lists; whoever has new ones puts them here between two ticks."""
         self.judged = 0
         self.open_groups: set[str] = set()
         """Findings of groups that declare themselves."""
@@ -148,7 +151,8 @@ class Judge:
             if "bot_share_reference" not in finding.evidence:
                 evidence = finding.evidence | {"bot_share_reference": share}
                 finding = msgspec.structs.replace(finding, evidence=evidence)  # noqa: PLW2901
-            one = Judged(finding, assess(finding, *self.repetition.among(finding.accounts, tick_ms)))
+            among = self.repetition.among(finding.accounts, tick_ms)
+            one = Judged(finding, assess(finding, *among, self._listed(finding)))
             judged.append(one)
             if one.assessment.open and one.assessment.severity:
                 self.open_groups.add(finding.finding_id)
@@ -160,6 +164,13 @@ class Judge:
                 self._on_judged(one)
         self.judged += len(judged)
         return judged
+
+    def _listed(self, finding: Finding) -> tuple[int, int]:
+        """How many of the accounts the room's lists attribute, and how many they hold to amplify."""
+        if not self.lists:
+            return 0, 0
+        kinds = [self.lists.kind_of(account, finding.end_ms) for account in finding.accounts]
+        return kinds.count("attributed"), kinds.count("amplifies")
 
     # -- checkpoints -------------------------------------------------------------------------------
 

@@ -19,10 +19,12 @@ from typing import Literal, NamedTuple
 from detectors.findings import Finding
 from detectors.rules import RULES
 from detectors.rules.checks import Check
+from detectors.rules.listed import joined
 
 Severity = Literal["notice", "warning", "critical"]
 
 NOTICE, WARNING, CRITICAL = 20, 40, 75
+LISTED = "listed"
 OPEN_SHARE = 0.6
 """Share of accounts that declare what they are from which a group is open coordination, not an alert."""
 
@@ -41,7 +43,7 @@ class Assessment(NamedTuple):
     """All rules of the detector, met or not."""
 
 
-def assess(finding: Finding, linked: int, most_shared: int) -> Assessment:
+def assess(finding: Finding, linked: int, most_shared: int, listed: tuple[int, int] = (0, 0)) -> Assessment:
     """Apply the rules to a finding.
 
     Parameters
@@ -51,8 +53,12 @@ def assess(finding: Finding, linked: int, most_shared: int) -> Assessment:
         Accounts of the finding that shared several objects with another of them, by `Pairs.repetition`.
     most_shared : int
         The largest number of objects that a pair of them shared.
+    listed : (int, int)
+        Accounts of the finding on the room's lists: attributed, and amplifying.
     """
     checks = tuple(RULES[finding.detector].rules(finding, linked, most_shared))
+    if any(listed) and finding.detector != LISTED:  # where the lists found the group, that is said already
+        checks += (joined(*listed, len(finding.accounts)),)
     reasons = tuple(sorted((check for check in checks if check.points), key=lambda check: -check.points))
     score = min(100, sum(check.points for check in reasons))
     return Assessment(

@@ -8,6 +8,7 @@ from detectors.batches import Signals
 from detectors.groups.amplification import Amplification, AmplificationSettings
 from detectors.groups.co_sharing import CoSharing, CoSharingSettings
 from detectors.groups.hashtags import Hashtags, HashtagSettings
+from detectors.groups.listed import Listed, ListedSettings
 from detectors.groups.near_duplicates import NearDuplicates, NearDuplicateSettings
 from detectors.groups.rising import Rising, RisingSettings
 from detectors.groups.targets import Targets, TargetSettings
@@ -43,6 +44,10 @@ class SubjectSettings(Protocol):
     def rising(self) -> RisingSettings:
         """Of what rises from nothing."""
 
+    @property
+    def listed(self) -> ListedSettings:
+        """Of what the room's lists push."""
+
 
 class _Head(Record, tag="subjects"):
     """Where the stage is in time."""
@@ -68,6 +73,7 @@ class Subjects:
         self.amplification = Amplification(settings.amplification) if others else None
         self.targets = Targets(settings.targets) if others else None
         self.rising = Rising(settings.rising) if others else None
+        self.listed = Listed(settings.listed) if others else None
         self._last_tick = 0
         self._head = Sheet(_Head)
 
@@ -88,6 +94,8 @@ class Subjects:
             found.findings += self.targets.take(signals)
         if self.rising is not None:
             found.findings += self.rising.take(signals)
+        if self.listed is not None:
+            found.findings += self.listed.take(signals)
         return found, ties
 
     def finish(self) -> Found:
@@ -104,6 +112,7 @@ class Subjects:
             "sources": self.amplification,
             "targets": self.targets,
             "rising": self.rising,
+            "listed": self.listed,
         }
         return {name: part for name, part in named.items() if part is not None}
 

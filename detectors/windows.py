@@ -29,7 +29,6 @@ from detectors.state import (
     segments,
 )
 
-
 _Item = TypeVar("_Item", bound=Item)
 
 

@@ -6,6 +6,7 @@ from detectors.cases import Case
 from detectors.findings import Finding
 from detectors.rules import RULES
 from detectors.rules.checks import BOTS_NOT_PROVED, Check
+from detectors.rules.listed import JOINED_NOT_PROVED, joined_said
 from detectors.rules.sentences import NBSP, THIN, Both, count, count_fr
 
 _ALWAYS: Both = (
@@ -16,7 +17,8 @@ _ALWAYS: Both = (
 
 def sentence(detector: str, reason: Check) -> Both:
     """One reason of a detector as a clause, in English and French."""
-    said: Both = RULES[detector].SENTENCES[reason.code](reason.numbers)
+    say = {"listed": joined_said} | RULES[detector].SENTENCES
+    said: Both = say[reason.code](reason.numbers)
     return said
 
 
@@ -46,8 +48,10 @@ def not_proved(case: Case) -> list[Both]:
     """What the alert does not prove, for the detectors and reasons at work in it."""
     at_work = {judged.finding.detector for judged in case.findings.values()}
     texts = [_ALWAYS, *(rules.NOT_PROVED for name, rules in RULES.items() if name in at_work)]
-    if any(reason.code == "bots" for one in case.findings.values() for reason in one.assessment.reasons):
-        texts.append(BOTS_NOT_PROVED)
+    codes = {reason.code for one in case.findings.values() for reason in one.assessment.reasons}
+    texts += [
+        text for code, text in (("bots", BOTS_NOT_PROVED), ("listed", JOINED_NOT_PROVED)) if code in codes
+    ]
     return texts
 
 

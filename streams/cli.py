@@ -103,6 +103,12 @@ def _replay(commands_: _Commands) -> None:
     )
     parser.add_argument("--store", metavar="PATH", help="keep what was judged here, for `vigie explain`")
     parser.add_argument(
+        "--lists",
+        action="append",
+        metavar="FILE",
+        help="a list of accounts, CSV or YAML (docs/lists.md); may be given several times",
+    )
+    parser.add_argument(
         "--metrics-port", type=_port, metavar="N", help="serve Prometheus metrics on 127.0.0.1:N"
     )
     parser.add_argument(
@@ -264,6 +270,45 @@ def _kafka(commands_: _Commands) -> None:
     _add_json(topics)
     _alerts(commands_)
     _service(commands_)
+    _lists(commands_)
+
+
+def _lists(commands_: _Commands) -> None:
+    lists = commands_.add_parser(
+        "lists", help="check lists of accounts, compare two versions, put them in force in all workers"
+    )
+    actions = lists.add_subparsers(required=True, metavar="ACTION", parser_class=_Parser)
+    check = _add(
+        actions,
+        "check",
+        _later("check_lists", "list_commands"),
+        "say what is wrong with lists, or what they hold",
+        "  vigie lists check room.csv attributed.yaml",
+    )
+    check.add_argument("files", nargs="+", metavar="FILE", help="CSV or YAML, see docs/lists.md")
+    _add_json(check)
+    diff = _add(
+        actions,
+        "diff",
+        _later("compare_lists", "list_commands"),
+        "say what is added, removed and changed between two versions of a list",
+        "  vigie lists diff room-monday.csv room.csv",
+    )
+    diff.add_argument("before", metavar="BEFORE")
+    diff.add_argument("after", metavar="AFTER")
+    _add_json(diff)
+    publish = _add(
+        actions,
+        "publish",
+        _later("publish_lists", "list_commands"),
+        "put lists in force in all workers, in place of those before, without a restart",
+        "  vigie lists publish room.csv attributed.yaml\n"
+        "  vigie lists publish room.csv --at 2022-04-10T18:00:00Z\n"
+        "  vigie lists publish                                    # none at all",
+    )
+    publish.add_argument("files", nargs="*", metavar="FILE", help="all lists that are to be in force")
+    publish.add_argument("--at", metavar="TIME", help="event time from which on (default: the next tick)")
+    _add_settings(publish)
 
 
 def _service(commands_: _Commands) -> None:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 import orjson
 
+from detectors.events import Rejection, from_mapping
 from streams.sources.formats import Reader, open_source
 from streams.sources.opening import InputError
 from streams.sources.records import Rejected, Tally
@@ -76,6 +77,19 @@ class Rejects:
 
     def _unwritable(self, problem: OSError) -> InputError:
         return InputError(f"The rejects cannot be written to {self._path}: {problem.strerror}.")
+
+
+def moment_of(text: str, flag: str) -> int:
+    """The time that a flag was given, in milliseconds since the epoch.
+
+    Raises
+    ------
+    InputError
+    """
+    try:
+        return from_mapping({"id": "1", "platform": "-", "author_id": "1", "created_at": text}).time_ms
+    except Rejection:
+        raise InputError(f"{flag} {text!r} is no time: write it as 2022-04-10T19:30:00Z.") from None
 
 
 def tell_reading(tally: Tally, *, keeps: bool) -> None:

@@ -10,14 +10,15 @@ from typing import Any, TypeVar
 from rich.console import Console
 from rich.table import Table
 
-from detectors.events import Item, Rejection, from_mapping
+from detectors.events import Item
 from detectors.severity import CRITICAL, NOTICE, WARNING
 from streams import explain as explaining
 from streams import metrics, ranking, settings
 from streams.clock import clock_ms
-from streams.command_inputs import Rejects, open_inputs, spare_inputs, tell_reading
+from streams.command_inputs import Rejects, moment_of, open_inputs, spare_inputs, tell_reading
 from streams.edges import Collected, as_csv, as_json
 from streams.embedded import Alert, Pipeline
+from streams.lists import ListFiles
 from streams.outputs.alert_file import AlertFile
 from streams.outputs.terminal import Terminal, printable
 from streams.replay import Run, play, summary
@@ -51,6 +52,8 @@ def replay(chosen: argparse.Namespace) -> int:
         on_judged=store.note_judged if store else None,
         on_batch=store.note_batch if store else None,
     )
+    lists = ListFiles(chosen.lists or in_force.lists.files, say)
+    pipeline.use(lists.load())
     tally, run = Tally(), Run()
     if chosen.metrics_port:
         metrics.serve(chosen.metrics_port, metrics.PipelineCollector(pipeline, tally, run.alerts))
@@ -58,7 +61,7 @@ def replay(chosen: argparse.Namespace) -> int:
     terminal = None if chosen.json else Terminal(out, chosen.show, chosen.language)
     try:
         for alert in _play(
-            chosen, pipeline, run, items_of(open_inputs(chosen), tally, rejects, clock_ms), live=live
+            chosen, pipeline, run, items_of(open_inputs(chosen), tally, rejects, clock_ms), lists, live=live
         ):
             if alert_file:
                 alert_file.write(alert)
@@ -83,14 +86,20 @@ def replay(chosen: argparse.Namespace) -> int:
 
 
 def _play(
-    chosen: argparse.Namespace, pipeline: Pipeline, run: Run, batches: Iterator[list[Item]], *, live: bool
+    chosen: argparse.Namespace,
+    pipeline: Pipeline,
+    run: Run,
+    batches: Iterator[list[Item]],
+    lists: ListFiles,
+    *,
+    live: bool,
 ) -> Iterator[Alert]:
     """The alerts of a replay, with progress while it sorts and while it watches."""
     if not live:
         with progress("reading and sorting", "posts") as tell:
             batches = _all_read(in_order(batches, progress=tell))
     with progress("watching", "posts") as tell:
-        yield from play(batches, pipeline, run, speed=chosen.speed, live=live, on_progress=tell)
+        yield from play(batches, pipeline, run, speed=chosen.speed, live=live, lists=lists, on_progress=tell)
 
 
 def _all_read(batches: Iterator[list[Item]]) -> Iterator[list[Item]]:
@@ -207,7 +216,7 @@ def explain(chosen: argparse.Namespace) -> int:
     """`vigie explain`."""
     in_force = settings.load(chosen.config)
     store = Store(chosen.store, write=False)
-    at_ms = store.last_ms() if chosen.at is None else _moment(chosen.at)
+    at_ms = store.last_ms() if chosen.at is None else moment_of(chosen.at, "--at")
     if at_ms is None:
         raise InputError(f"The store {chosen.store} is empty: nothing was counted.")
     answer = explaining.explain(store, in_force, chosen.kind, chosen.value, at_ms)
@@ -216,13 +225,6 @@ def explain(chosen: argparse.Namespace) -> int:
     else:
         _print_answer(answer)
     return 0
-
-
-def _moment(text: str) -> int:
-    try:
-        return from_mapping({"id": "1", "platform": "-", "author_id": "1", "created_at": text}).time_ms
-    except Rejection:
-        raise InputError(f"--at {text!r} is no time: write it as 2022-04-10T19:30:00Z.") from None
 
 
 def _print_answer(answer: dict[str, Any]) -> None:

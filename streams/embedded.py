@@ -22,11 +22,13 @@ from detectors.events import Change, Item, Post
 from detectors.groups.amplification import AmplificationSettings
 from detectors.groups.co_sharing import CoSharingSettings
 from detectors.groups.hashtags import HashtagSettings
+from detectors.groups.listed import ListedSettings
 from detectors.groups.near_duplicates import NearDuplicateSettings
 from detectors.groups.networks import NetworkSettings
 from detectors.groups.rising import RisingSettings
 from detectors.groups.targets import TargetSettings
 from detectors.judging import Judge
+from detectors.lists import Lists
 from detectors.pairs import Pairs, PairSettings
 from detectors.subjects import Subjects
 from detectors.windows import Gate, TickBuffer, TimeSettings
@@ -44,6 +46,13 @@ def spare_collector() -> None:
     gc.set_threshold(200_000, 50, 100)
 
 
+class ListFileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the room's lists are. What they say has a version of its own in every alert."""
+
+    files: tuple[str, ...] = ()
+    """CSV or YAML, see docs/lists.md; read again when they change."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings, by section. Those of detection decide what is found; the others where and how fast."""
 
@@ -55,9 +64,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     amplification: AmplificationSettings = msgspec.field(default_factory=AmplificationSettings)
     targets: TargetSettings = msgspec.field(default_factory=TargetSettings)
     rising: RisingSettings = msgspec.field(default_factory=RisingSettings)
+    listed: ListedSettings = msgspec.field(default_factory=ListedSettings)
     pairs: PairSettings = msgspec.field(default_factory=PairSettings)
     networks: NetworkSettings = msgspec.field(default_factory=NetworkSettings)
     cases: CaseSettings = msgspec.field(default_factory=CaseSettings)
+    lists: ListFileSettings = msgspec.field(default_factory=ListFileSettings)
     kafka: KafkaSettings = msgspec.field(default_factory=KafkaSettings)
     redis: RedisSettings = msgspec.field(default_factory=RedisSettings)
     worker: WorkerSettings = msgspec.field(default_factory=WorkerSettings)
@@ -68,7 +79,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return hashlib.blake2b(msgspec.json.encode(detection, order="sorted"), digest_size=6).hexdigest()
 
 
-_ELSEWHERE = ("kafka", "redis", "worker")
+_ELSEWHERE = ("lists", "kafka", "redis", "worker")
 
 
 @dataclass(slots=True)
@@ -133,6 +144,10 @@ class Pipeline:
         yield from self._ready()
         yield from self._rendered(self.judge.finish(self.subjects.finish().findings))
 
+    def use(self, lists: Lists) -> None:
+        """Judge by these lists from the next tick on."""
+        self.accounts.lists = self.judge.lists = lists
+
     def stores(self) -> dict[str, Any]:
         """What is held in memory, by name."""
         outer = {
@@ -160,4 +175,4 @@ class Pipeline:
 
     def _rendered(self, revisions: Iterable[Revision]) -> Iterator[Alert]:
         for revision in revisions:
-            yield render(revision, self.config_version)
+            yield render(revision, self.config_version, self.judge.lists)

@@ -13,7 +13,11 @@ from detectors.alerts import instant
 from detectors.events import Item
 from streams.clock import clock_ms
 from streams.embedded import Alert, Pipeline
+from streams.lists import ListFiles
 from streams.pacing import LIVE_MS, Pace, with_silence
+
+_LOOK_S = 1.0
+"""Seconds between two looks at the files of the lists."""
 
 
 @dataclass
@@ -45,6 +49,7 @@ def play(
     *,
     speed: float | None = None,
     live: bool = False,
+    lists: ListFiles | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Iterator[Alert]:
     """Feed posts to the pipeline and yield its alerts, stamped with the time of publishing.
@@ -58,13 +63,19 @@ def play(
         comes, never which.
     live : bool
         Whether time passes while nothing comes: the watermark then follows the clock, less the grace.
+    lists : ListFiles, optional
+        The room's lists; when they change, the new ones are in force from the next tick on.
     on_progress : callable, optional
         Told the number of posts taken in so far.
     """
     pace = Pace(speed) if speed else None
     source = with_silence(batches) if live else iter(batches)
-    seen = 0
+    seen, looked = 0, time.monotonic()
     for posts in source:
+        if lists is not None and time.monotonic() - looked >= _LOOK_S:
+            looked = time.monotonic()
+            if (changed := lists.changed()) is not None:
+                pipeline.use(changed)
         for part in pace.parts(posts) if pace else [posts]:
             yield from _stamped(pipeline.feed(part), run)
             seen += len(part)

@@ -53,7 +53,7 @@ def load(
         section, _, name = setting.partition(".")
         table = tables.setdefault(section, {})
         if isinstance(table, dict):  # else it is refused below
-            table[name] = value
+            table[name] = value.split(os.pathsep) if setting == "lists.files" and value else value
     try:
         settings = msgspec.convert(tables, Settings, strict=False)
     except msgspec.ValidationError as problem:

@@ -1,12 +1,12 @@
 """What becomes of accounts and of their posts: suspensions, returns, and posts erased soon after.
 
-An account's memory holds its last `REMEMBERED` posts, each as a checksum of its id and the second in which it
-was posted. By these a deletion is known to be quick: ``deleted - posted <= QUICKLY_MS``. What was posted longer
-ago, or before many others, is told as erased and no more: that it was quick is not known, which is not the same
-as slow.
+An account's memory holds its last `REMEMBERED` posts, each as a checksum of its id and the second in which
+it was posted. By these a deletion is known to be quick: ``deleted - posted <= QUICKLY_MS``. What was posted
+longer ago, or before many others, is told as erased and no more: that it was quick is not known, which is
+not the same as slow.
 
-It misses deletions of networks that do not say whose post is gone, and edits that leave nothing of a post. It does
-not prove a purpose: people erase posts for a wrong word.
+It misses deletions of networks that do not say whose post is gone, and edits that leave nothing of a post.
+It does not prove a purpose: people erase posts for a wrong word.
 
 >>> posted = remembered(b"", "41", 1_500_000_000_000)
 >>> is_quick(posted, "41", 1_500_000_300_000), is_quick(posted, "41", 1_500_000_900_000)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
+from typing import Literal
 from zlib import crc32
 
 import msgspec
@@ -14,10 +15,11 @@ import numpy as np
 from detectors.accounts import automation
 from detectors.accounts.declared import is_declared
 from detectors.accounts.fates import is_quick, remembered
-from detectors.batches import FateSignal, SignalBatch
-from detectors.events import Change, Post, Status, milliseconds
+from detectors.batches import FateSignal, PromotionSignal, SignalBatch
+from detectors.events import Change, Post, Promotion, Status, milliseconds
 from detectors.findings import Member, account_key, author_of
 from detectors.links import normalise_link
+from detectors.lists import Lists
 from detectors.state import Changes, Noted, Record, Saved, Sheet, StateError, Table, merged, refusing
 from detectors.text import NO_FINGERPRINT, Fingerprint, fingerprint, names_its_source, read_entities
 
@@ -111,6 +113,8 @@ class Accounts:
         self._once: dict[str, Account] = {}
         self._again: dict[str, Account] = {}
         """Accounts with two posts or more."""
+        self.lists = Lists()
+        """The room's lists; whoever has new ones puts them here between two ticks."""
         self._changed: Noted[str] = Noted()
         self._table, self._head = Table(Account), Sheet(_Head)
 
@@ -132,8 +136,11 @@ class Accounts:
         if self._changed.on:
             self._changed.update(account.key for account in accounts)
         batch = SignalBatch(tick_ms, posts, scored=self._score(posts, accounts))
+        kind_of = self.lists.kind_of if self.lists else _unlisted
         for post, account, activity in zip(posts, accounts, activities, strict=True):
             print_, tags, targets, links = _read(post)
+            listed = kind_of(account.key, post.time_ms)
+            batch.listed.append(listed)
             named = tuple(filter(None, targets))
             batch.fingerprints.append(print_)
             batch.links.append(tuple(dict.fromkeys(map(normalise_link, links))) if links else ())
@@ -148,10 +155,12 @@ class Accounts:
                     normalise_tags(tags) if tags else (),
                     bool(links),
                     "@" in post.text and names_its_source(post.text),
-                    account.declared,
+                    account.declared or listed == "declared",
                     activity,
                 )
             )
+            if post.promoted is not None:
+                batch.promotions.append(self._promotion(post, batch.members[-1]))
         batch.fates = [fate for change in changes for fate in self._fates(change)]
         self._forget()
         return batch
@@ -208,6 +217,19 @@ class Accounts:
             del store[key]
             self._changed.add(key)
             self.evicted += 1
+
+    def _promotion(self, post: Post, member: Member) -> PromotionSignal:
+        promoted = post.promoted or Promotion()
+        payer, currency = promoted.payer or None, promoted.currency or None
+        return PromotionSignal(
+            member,
+            payer,
+            None if promoted.spend is None else round(promoted.spend * 100),
+            currency and currency.upper(),
+            tuple(sorted(set(promoted.audiences or ()))),
+            promoted.impressions,
+            self.lists.banned_since(payer, post.time_ms, post.platform) if payer else None,
+        )
 
     def _fates(self, change: Change) -> Iterator[FateSignal]:
         """What a change means, unless something newer is known.
@@ -278,6 +300,11 @@ class Accounts:
 
 
 _NOBODY: frozenset[str] = frozenset()
+
+
+def _unlisted(account: str, at_ms: int) -> Literal[""]:
+    """The kind of every account where there are no lists."""
+    return ""
 
 
 def _addresses(account: Account, targets: Sequence[str]) -> frozenset[str]:

@@ -6,7 +6,15 @@ Each module has ``rules`` (all checks of a finding), ``SENTENCES`` (by code of a
 
 from types import ModuleType
 
-from detectors.rules import amplification, co_sharing, hashtags, near_duplicates, rising, targets
+from detectors.rules import (
+    amplification,
+    co_sharing,
+    hashtags,
+    listed,
+    near_duplicates,
+    rising,
+    targets,
+)
 
 RULES: dict[str, ModuleType] = {
     "near_duplicates": near_duplicates,
@@ -15,5 +23,6 @@ RULES: dict[str, ModuleType] = {
     "amplification": amplification,
     "targets": targets,
     "rising": rising,
+    "listed": listed,
 }
 """By the detector's name, as it stands in alerts."""

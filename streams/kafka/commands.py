@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 import orjson
 from rich.table import Table
 
-from detectors.events import Item, Rejection, from_mapping
+from detectors.events import Item
 from streams import metrics, settings
 from streams.clock import clock_ms
-from streams.command_inputs import Rejects, open_inputs, spare_inputs, tell_reading
+from streams.command_inputs import Rejects, moment_of, open_inputs, spare_inputs, tell_reading
 from streams.kafka import resume, topics
 from streams.kafka.alerts import Start, Tail
 from streams.kafka.producer import Producer, Undelivered, produce, summary
@@ -240,7 +240,7 @@ def read_alerts(chosen: argparse.Namespace) -> int:
     kafka = settings.load(chosen.config, flags=chosen.set).kafka
     start: Start = "start" if chosen.from_start or chosen.snapshot else "now"
     if chosen.since is not None:
-        start = _published_since(chosen.since)
+        start = moment_of(chosen.since, "--since")
     tail = Tail(kafka, start)
     show = _shown(chosen)
     try:
@@ -252,13 +252,6 @@ def read_alerts(chosen: argparse.Namespace) -> int:
     if tail.unreadable:
         say(f"{tail.unreadable:,} records of the topic are no alerts and were passed over.")
     return 0
-
-
-def _published_since(text: str) -> int:
-    try:
-        return from_mapping({"id": "1", "platform": "-", "author_id": "1", "created_at": text}).time_ms
-    except Rejection:
-        raise InputError(f"--since {text!r} is no time: write it as 2022-04-10T19:30:00Z.") from None
 
 
 def _shown(chosen: argparse.Namespace) -> Callable[[dict[str, Any]], None]:

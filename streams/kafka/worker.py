@@ -39,6 +39,7 @@ from streams.kafka.checkpoints import (
 )
 from streams.kafka.group import App
 from streams.kafka.outbox import Outbox
+from streams.kafka.room import Room, listen
 from streams.kafka.stretches import Output
 from streams.kafka.tasks import AccountsTask, CasesTask, PairsTask, SubjectsTask, Task
 from streams.kafka.tasks.records import Record
@@ -123,6 +124,7 @@ class Worker:
 
     def __init__(self, settings: Settings, cluster: str) -> None:
         self.settings = settings
+        self.room = Room()
         self.tasks: dict[tuple[str, int], Running] = {}
         self.records: dict[str, int] = dict.fromkeys(INPUTS, 0)
         """Records taken in, by topic."""
@@ -197,6 +199,12 @@ class Worker:
         except KafkaError:
             _log.critical("the broker does not let the worker write", exc_info=True)
             leave(FAILED)
+        heard = asyncio.Event()
+        timers.append(asyncio.create_task(self._guarded(listen(self.room, kafka, heard))))
+        waits = [asyncio.create_task(event.wait()) for event in (heard, stop)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        if stop.is_set():
+            leave(0)  # nothing has begun that would have to be brought to an end
         timers += [
             asyncio.create_task(self._guarded(part))
             for part in (self.outbox.run(producer), self._checkpoints(), self.app.work())
@@ -444,10 +452,12 @@ class Worker:
 
     def _make(self, stage: str, partition: int) -> Task:
         if stage == "accounts":
-            return AccountsTask(partition, self.settings, partial(self._sheds, partition))
+            return AccountsTask(partition, self.settings, partial(self._sheds, partition), self.room.lists_at)
         if stage == "subjects":
             return SubjectsTask(partition, self.settings)
-        return PairsTask(partition, self.settings) if stage == "pairs" else CasesTask(self.settings, clock_ms)
+        if stage == "pairs":
+            return PairsTask(partition, self.settings)
+        return CasesTask(self.settings, clock_ms, self.room.lists_at)
 
     # -- overload ----------------------------------------------------------------------------------
 

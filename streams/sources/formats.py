@@ -102,7 +102,8 @@ def posts_of(
 ) -> Iterator[list[Post]]:
     """`items_of` without the changes: the posts alone."""
     for items in items_of(readers, tally, on_rejected):
-        yield [item for item in items if isinstance(item, Post)]
+        if found := [item for item in items if isinstance(item, Post)]:
+            yield found
 
 
 def items_of(

@@ -11,6 +11,7 @@ import orjson
 from detectors.alerts import instant, render
 from detectors.cases import Revision
 from detectors.judging import Found, Judge
+from detectors.lists import Lists
 from detectors.pairs import Repeated
 from detectors.state import Changes, Saved, merged, pack, unpack
 from streams.embedded import Settings
@@ -33,13 +34,20 @@ class CasesTask:
     settings : Settings
     clock_ms : callable
         The wall clock, for `published_at`, which is the only thing that follows it.
+    lists_at : callable, optional
+        The room's lists at a tick.
     """
 
     stage = "cases"
 
-    def __init__(self, settings: Settings, clock_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock_ms: Callable[[], int],
+        lists_at: Callable[[int], Lists] = lambda tick_ms: Lists(),
+    ) -> None:
         partitions = settings.kafka.partitions
-        self._clock_ms = clock_ms
+        self._clock_ms, self._lists_at = clock_ms, lists_at
         self._version = settings.version()
         # Three inboxes, since a payload can only be saved by its own type; they move together.
         self.found: Inbox[Found | None] = Inbox(names("subjects", partitions), Found | None, "found")
@@ -90,6 +98,7 @@ class CasesTask:
                 [tie for one in pairs for tie in one.ties], sum(one.coincidences for one in pairs)
             )
             scored = [one for one in told.values() if one is not None]
+            self.judge.lists = self._lists_at(tick_ms)
             groups = [finding for one in findings for finding in one.findings]
             if not scored:  # the end of the input
                 yield from self._alerts(self.judge.finish(groups))
@@ -110,7 +119,7 @@ class CasesTask:
 
     def _alerts(self, revisions: Iterable[Revision]) -> Iterator[Output]:
         for revision in revisions:
-            alert = render(revision, self._version)
+            alert = render(revision, self._version, self.judge.lists)
             alert["data"]["published_at"] = instant(self._clock_ms())
             alert["data"]["coverage"]["sampling"] = self.sampling.share(revision.tick_ms)
             self.alerts[alert["data"]["severity"]] += 1
