@@ -50,14 +50,15 @@ sys.path.insert(0, str(ROOT))  # `deploy` is part of the checkout, not of the in
 
 from deploy.servers import HOST, KafkaBroker, RedisServer, Server, free_port, listening  # noqa: E402
 from deploy.stack import Child  # noqa: E402
-from detectors.events import Post, Rejection, decode_line  # noqa: E402
+from detectors.events import Rejection, decode_line  # noqa: E402
 from streams.embedded import Pipeline, Settings  # noqa: E402
 from streams.kafka import clients, frames, topics  # noqa: E402
 from streams.kafka.checkpoints import Checkpoints  # noqa: E402
-from streams.kafka.frames import Frame, partition_of  # noqa: E402
+from streams.kafka.frames import Frame, home_of  # noqa: E402
 from streams.kafka.settings import KafkaSettings, RedisSettings  # noqa: E402
 from streams.kafka.tasks import AccountsTask  # noqa: E402
 from streams.simulate import parse_scenario, simulate  # noqa: E402
+from streams.sources.posts import decode_item  # noqa: E402
 
 OUT = ROOT / "out" / "reliability"
 LIMIT_S = 300.0
@@ -654,8 +655,8 @@ def _posts_in(record: Any, settings: KafkaSettings) -> int:
         frame = frames.decode_headers(record.headers)
         if frame is not None:
             return frame.count
-        post: Post = decode_line(record.value)
-        return int(partition_of(post.author_id, settings.partitions) == record.partition)
+        item = decode_item(record.value)
+        return int(home_of(item, settings.partitions) == record.partition)
     except Rejection:
         return 1
 

@@ -16,7 +16,9 @@ from detectors.batches import FateSignal, fate_order
 from detectors.cases import Cases, CaseSettings, Judged, Revision
 from detectors.findings import Finding, Measured, is_canary
 from detectors.groups import amplification, hashtags
+from detectors.groups.fate import Fate, FateSettings
 from detectors.groups.networks import Networks, NetworkSettings
+from detectors.groups.purges import PurgeSettings, PurgesTogether
 from detectors.groups.references import References
 from detectors.lists import Lists
 from detectors.pairs import PairSettings, Repeated, Repetition
@@ -66,12 +68,16 @@ class Judge:
         tick_ms: int,
         on_judged: Callable[[Judged], None] | None = None,
         networks: NetworkSettings | None = None,
+        fate: FateSettings | None = None,
+        purges: PurgeSettings | None = None,
     ) -> None:
         self.background = ScoreBackground()
         self.tag_references = References("tags", hashtags.LEAST)
         self.source_references = References("sources", amplification.LEAST)
         self.repetition = Repetition(pairs)
         self.networks = Networks(networks, pairs.window_hours)
+        self.fate = Fate(fate)
+        self.purges = PurgesTogether(purges)
         self.cases = Cases(cases)
         self.lists = Lists()
         """The room's lists; whoever has new ones puts them here between two ticks."""
@@ -115,13 +121,15 @@ class Judge:
         self.background.add(*scored, tick_ms)
         self.repetition.take(repeated.ties, tick_ms)
         self.last_tick = tick_ms
+        fates = sorted(fates, key=fate_order)
         findings = [
-            *found.findings,
+            *self.purges.take(found.findings, tick_ms),
+            *self.fate.take(fates, tick_ms),
             *self.tag_references.take(found.tags, tick_ms),
             *self.source_references.take(found.sources, tick_ms),
             *self.networks.take(repeated, self.repetition, posts=posts, tick_ms=tick_ms),
         ]
-        self.cases.note(sorted(fates, key=fate_order))
+        self.cases.note(fates)
         yield from self.cases.take(self._assess(findings, tick_ms), tick_ms)
 
     def silence(self, until_ms: int) -> Iterator[Revision]:
@@ -187,6 +195,8 @@ class Judge:
             self.source_references,
             self.repetition,
             self.networks,
+            self.fate,
+            self.purges,
             self.cases,
         ]
 

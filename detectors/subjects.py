@@ -10,7 +10,9 @@ from detectors.groups.co_sharing import CoSharing, CoSharingSettings
 from detectors.groups.hashtags import Hashtags, HashtagSettings
 from detectors.groups.listed import Listed, ListedSettings
 from detectors.groups.near_duplicates import NearDuplicates, NearDuplicateSettings
+from detectors.groups.purges import Purges, PurgeSettings
 from detectors.groups.rising import Rising, RisingSettings
+from detectors.groups.sponsored import Sponsored, SponsoredSettings
 from detectors.groups.targets import Targets, TargetSettings
 from detectors.judging import Found
 from detectors.pairs import Tie
@@ -48,6 +50,14 @@ class SubjectSettings(Protocol):
     def listed(self) -> ListedSettings:
         """Of what the room's lists push."""
 
+    @property
+    def sponsored(self) -> SponsoredSettings:
+        """Of promoted posts."""
+
+    @property
+    def purges(self) -> PurgeSettings:
+        """Of accounts that lose followers."""
+
 
 class _Head(Record, tag="subjects"):
     """Where the stage is in time."""
@@ -62,7 +72,8 @@ class Subjects:
     ----------
     settings : SubjectSettings
     shard, shards : int
-        Which shard of how many: the first has the texts, the others all else; a single one has everything.
+        Which shard of how many: the first has the texts and the promoted posts, the others all else; a single
+        one has everything.
     """
 
     def __init__(self, settings: SubjectSettings, shard: int = 0, shards: int = 1) -> None:
@@ -74,6 +85,8 @@ class Subjects:
         self.targets = Targets(settings.targets) if others else None
         self.rising = Rising(settings.rising) if others else None
         self.listed = Listed(settings.listed) if others else None
+        self.purges = Purges(settings.purges) if others else None
+        self.sponsored = Sponsored(settings.sponsored) if shard == 0 else None
         self._last_tick = 0
         self._head = Sheet(_Head)
 
@@ -96,6 +109,10 @@ class Subjects:
             found.findings += self.rising.take(signals)
         if self.listed is not None:
             found.findings += self.listed.take(signals)
+        if self.purges is not None:
+            found.findings += self.purges.take(signals)
+        if self.sponsored is not None:
+            found.findings += self.sponsored.take(signals)
         return found, ties
 
     def finish(self) -> Found:
@@ -113,6 +130,8 @@ class Subjects:
             "targets": self.targets,
             "rising": self.rising,
             "listed": self.listed,
+            "followed": self.purges,
+            "promoted": self.sponsored,
         }
         return {name: part for name, part in named.items() if part is not None}
 

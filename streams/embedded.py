@@ -21,11 +21,14 @@ from detectors.cases import CaseSettings, Judged, Revision
 from detectors.events import Change, Item, Post
 from detectors.groups.amplification import AmplificationSettings
 from detectors.groups.co_sharing import CoSharingSettings
+from detectors.groups.fate import FateSettings
 from detectors.groups.hashtags import HashtagSettings
 from detectors.groups.listed import ListedSettings
 from detectors.groups.near_duplicates import NearDuplicateSettings
 from detectors.groups.networks import NetworkSettings
+from detectors.groups.purges import PurgeSettings
 from detectors.groups.rising import RisingSettings
+from detectors.groups.sponsored import SponsoredSettings
 from detectors.groups.targets import TargetSettings
 from detectors.judging import Judge
 from detectors.lists import Lists
@@ -65,6 +68,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     targets: TargetSettings = msgspec.field(default_factory=TargetSettings)
     rising: RisingSettings = msgspec.field(default_factory=RisingSettings)
     listed: ListedSettings = msgspec.field(default_factory=ListedSettings)
+    sponsored: SponsoredSettings = msgspec.field(default_factory=SponsoredSettings)
+    fate: FateSettings = msgspec.field(default_factory=FateSettings)
+    purges: PurgeSettings = msgspec.field(default_factory=PurgeSettings)
     pairs: PairSettings = msgspec.field(default_factory=PairSettings)
     networks: NetworkSettings = msgspec.field(default_factory=NetworkSettings)
     cases: CaseSettings = msgspec.field(default_factory=CaseSettings)
@@ -118,7 +124,13 @@ class Pipeline:
         self.subjects = Subjects(self.settings)
         self.pairs = Pairs(self.settings.pairs)
         self.judge = Judge(
-            self.settings.cases, self.settings.pairs, self.buffer.tick_ms, on_judged, self.settings.networks
+            self.settings.cases,
+            self.settings.pairs,
+            self.buffer.tick_ms,
+            on_judged,
+            self.settings.networks,
+            self.settings.fate,
+            self.settings.purges,
         )
         self.tallies = Tallies()
         self._on_batch = on_batch
@@ -154,6 +166,7 @@ class Pipeline:
             "accounts": self.accounts,
             "pairs": self.pairs,
             "networks": self.judge.networks,
+            "fates": self.judge.fate,
             "cases": self.judge.cases,
         }
         return self.subjects.stores() | outer

@@ -18,12 +18,13 @@ import msgspec
 import orjson
 from streams_of_posts import canonical
 
-from detectors.events import CANARY, Post, Rejection, decode_line
+from detectors.events import CANARY, Item, Rejection
+from detectors.lists import Lists
 from detectors.state import Changes, Saved, applied
 from detectors.windows import Gate
 from streams.embedded import Settings
 from streams.kafka import frames
-from streams.kafka.frames import Frame, Headers, partition_of
+from streams.kafka.frames import Frame, Headers, home_of
 from streams.kafka.producer import _canary
 from streams.kafka.stretches import Output
 from streams.kafka.tasks import AccountsTask, CasesTask, PairsTask, SubjectsTask, Task
@@ -31,6 +32,7 @@ from streams.kafka.tasks.accounts import Counts
 from streams.kafka.tasks.records import Record
 from streams.kafka.wire import line_of
 from streams.kafka.worker import INPUTS
+from streams.sources.posts import decode_item
 
 _MOST_STEPS = 2_000_000
 
@@ -107,7 +109,7 @@ class Sender:
     """Sends posts in order of arrival, in frames of any size, as `streams.kafka.producer` does."""
 
     def __init__(
-        self, cluster: Cluster, arrivals: list[Post], name: str = "night", canary_each: int = 0
+        self, cluster: Cluster, arrivals: list[Item], name: str = "night", canary_each: int = 0
     ) -> None:
         self._cluster = cluster
         self._arrivals = arrivals
@@ -160,8 +162,8 @@ class Sender:
                 self._cluster.append("posts", lane, value, headers)
         return repeated
 
-    def _line(self, post: Post) -> None:
-        self._lines[partition_of(post.author_id, len(self._lines))].append(line_of(post))
+    def _line(self, item: Item) -> None:
+        self._lines[home_of(item, len(self._lines))].append(line_of(item))
 
     def _send_canary(self) -> None:
         now_ms = 1_700_000_000_000 + self.position
@@ -207,10 +209,20 @@ class Cluster:
     chaos : Chaos, optional
     workers : int
         Over how many workers the tasks are spread, which die as a whole.
+    lists : Lists, optional
+        Those of the room.
     """
 
-    def __init__(self, settings: Settings, seed: int, chaos: Chaos | None = None, workers: int = 2) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        seed: int,
+        chaos: Chaos | None = None,
+        workers: int = 2,
+        lists: Lists | None = None,
+    ) -> None:
         self.settings = settings
+        self.lists = lists or Lists()
         self.partitions = settings.kafka.partitions
         self.rng = random.Random(seed)
         self.store = Store()
@@ -329,7 +341,7 @@ class Cluster:
             frame = frames.decode_headers(record.headers)
             if frame is not None:
                 return frame.count
-            return int(partition_of(decode_line(record.value).author_id, self.partitions) == record.partition)
+            return int(home_of(decode_item(record.value), self.partitions) == record.partition)
         except Rejection:
             return 1
 
@@ -469,12 +481,15 @@ class Cluster:
 
     def _make(self, stage: str, partition: int) -> Task:
         if stage == "accounts":
-            return AccountsTask(partition, self.settings)
+            return AccountsTask(partition, self.settings, lists_at=self._lists_at)
         if stage == "subjects":
             return SubjectsTask(partition, self.settings)
-        return (
-            PairsTask(partition, self.settings) if stage == "pairs" else CasesTask(self.settings, self._now)
-        )
+        if stage == "pairs":
+            return PairsTask(partition, self.settings)
+        return CasesTask(self.settings, self._now, self._lists_at)
+
+    def _lists_at(self, tick_ms: int) -> Lists:
+        return self.lists
 
     def _now(self) -> int:
         self._clock_ms += 7
@@ -547,7 +562,7 @@ def _is_told(record: Record) -> bool:
     return ("vigie-stretch", b"1") in list(record.headers)
 
 
-def embedded_arrivals(posts: list[Post], rng: random.Random, late: int, duplicates: int) -> list[Post]:
+def embedded_arrivals(posts: list[Item], rng: random.Random, late: int, duplicates: int) -> list[Item]:
     """The posts in an order of arrival inside the grace, some twice, and some beyond the grace."""
     grace_ms = 10_000
     copies = [msgspec.structs.replace(one) for one in rng.choices(posts, k=duplicates)]

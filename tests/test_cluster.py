@@ -6,6 +6,7 @@ import base64
 import hashlib
 import random
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 
 import msgspec
@@ -13,8 +14,10 @@ import pytest
 from cluster import Chaos, Cluster, Sender, embedded_arrivals, with_partitions
 from streams_of_posts import SMALL, START_MS, Stream, canonical, planted, post, run
 
-from detectors.events import CANARY, REASONS, Post
+from detectors.events import CANARY, REASONS, Change, Item, Post
+from detectors.lists import Entry, Lists
 from detectors.state import Changes
+from detectors.windows import canonical_order
 from streams.embedded import Pipeline
 from streams.kafka.frames import partition_of
 from streams.kafka.wire import line_of
@@ -31,8 +34,43 @@ def small_stream(seed: int) -> Stream:
     return planted(seed, chatter=rng.randint(40, 90), copiers=rng.randint(6, 9), pushers=15, minutes=4)
 
 
-def undisturbed(arrivals: list[Post]) -> tuple[list[bytes], Pipeline]:
+def listed(account: str, kind: str) -> Entry:
+    return Entry(account=account, kind=kind, reason="disclosed", source="a report", list="room")
+
+
+LISTS = Lists(
+    [
+        listed("copier1", "attributed"),
+        listed("copier2", "amplifies"),
+        listed("u3", "declared"),
+        listed("Radio Exemple", "banned"),
+    ]
+)
+
+
+def eventful(stream: Stream, rng: random.Random) -> list[Item]:
+    """The posts with promoted ones among them, and what became of some of them and of their authors."""
+    posts = stream.posts
+    end = posts[-1].time_ms
+    items: list[Item] = list(posts)
+    for number, one in enumerate(rng.sample(posts, 20)):
+        at = min(end, one.time_ms + rng.randint(5_000, 60_000))
+        author = one.author_id if number % 2 else None
+        items.append(Change(platform="x", time_ms=at, event="deletion", author_id=author, post_id=one.id))
+    for number, name in enumerate(sorted(stream.copiers)):
+        moments = (end - 50_000, end - 20_000)[: 1 + (number == 0)]
+        for at, status in zip(moments, ("suspended", "active"), strict=False):
+            items.append(Change(platform="x", time_ms=at, event="account", author_id=name, status=status))
+    for number in range(4):
+        promoted = {"payer": "RADIO exemple", "spend": 12.34, "currency": "usd", "audiences": ["news"]}
+        at = number * 50_000
+        items.append(post(f"ad{number}", f"page{number}", at, "Read this", promoted=promoted))
+    return sorted(items, key=canonical_order)
+
+
+def undisturbed(arrivals: Sequence[Item], lists: Lists | None = None) -> tuple[list[bytes], Pipeline]:
     pipeline = Pipeline(SMALL)
+    pipeline.use(lists or Lists())
     alerts = [canonical([one]) for one in run(pipeline, arrivals, [50])]
     assert len(alerts) >= 3  # a stream without alerts would prove nothing
     return alerts, pipeline
@@ -41,9 +79,11 @@ def undisturbed(arrivals: list[Post]) -> tuple[list[bytes], Pipeline]:
 def night(seed: int, partitions: int, chaos: Chaos | None = None, canary_each: int = 0) -> Cluster:
     """One stream through a cluster; all that must always hold is checked."""
     rng = random.Random(f"arrivals {seed}")
-    arrivals = embedded_arrivals(small_stream(seed).posts, rng, late=3, duplicates=12)
-    wanted, pipeline = undisturbed(arrivals)
-    cluster = Cluster(with_partitions(SMALL, partitions), seed, chaos)
+    arrivals = embedded_arrivals(eventful(small_stream(seed), rng), rng, late=3, duplicates=12)
+    wanted, pipeline = undisturbed(arrivals, LISTS)
+    assert any(b"Radio" in alert or b"RADIO" in alert for alert in wanted)
+    assert any(b'"kind":"attributed"' in alert for alert in wanted)
+    cluster = Cluster(with_partitions(SMALL, partitions), seed, chaos, lists=LISTS)
     sender = Sender(cluster, arrivals, canary_each=canary_each)
     cluster.senders.append(sender)
     cluster.run()
@@ -52,6 +92,7 @@ def night(seed: int, partitions: int, chaos: Chaos | None = None, canary_each: i
     counts = cluster.counts()
     processed = sum(one.processed - one.canaries for one in counts)
     assert processed == pipeline.tallies.processed
+    assert sum(one.events for one in counts) == pipeline.tallies.events > 20
     assert sum(one.duplicate + one.late for one in counts) >= pipeline.buffer.duplicates > 0
     assert sum(one.shed for one in counts) == 0
     assert_poison_is_accounted_for(cluster)

@@ -230,7 +230,7 @@ class Listed:
             self._others[share.object] = {}
             self._changed_others.add(share.object)
         if share.account in one.accounts or len(one.accounts) < self.settings.max_accounts:
-            one.accounts[share.account] = self._hour, share.listed
+            one.accounts.setdefault(share.account, (self._hour, share.listed))
         hours = one.posts.setdefault(share.listed, {})
         hours[self._hour] = hours.get(self._hour, 0) + 1
         one.members.append(_member(share))
@@ -334,7 +334,7 @@ class Listed:
         since = [counts for hour, counts in self._hours.items() if hour >= one.opened_hour]
         posts, listed = sum(counts.posts for counts in since), sum(counts.listed for counts in since)
         if one.opened_hour in self._hours:
-            posts, listed = posts, listed
+            posts, listed = posts - one.opened.posts, listed - one.opened.listed
         first_ms = (self._hour - self.settings.window_hours + 1) * HOUR_MS
         return max(one.opened_ms, first_ms), listed, posts - listed
 

@@ -9,10 +9,13 @@ from types import ModuleType
 from detectors.rules import (
     amplification,
     co_sharing,
+    fate,
     hashtags,
     listed,
     near_duplicates,
+    purges,
     rising,
+    sponsored,
     targets,
 )
 
@@ -24,5 +27,8 @@ RULES: dict[str, ModuleType] = {
     "targets": targets,
     "rising": rising,
     "listed": listed,
+    "sponsored": sponsored,
+    "fate": fate,
+    "purges": purges,
 }
 """By the detector's name, as it stands in alerts."""

@@ -55,7 +55,12 @@ class CasesTask:
         self.scored: Inbox[Scored | None] = Inbox(names("accounts", partitions), Scored | None, "scored")
         self.sampling = Sampling()
         self.judge = Judge(
-            settings.cases, settings.pairs, settings.time.tick_s * 1000, networks=settings.networks
+            settings.cases,
+            settings.pairs,
+            settings.time.tick_s * 1000,
+            networks=settings.networks,
+            fate=settings.fate,
+            purges=settings.purges,
         )
         self.alerts: dict[str, int] = {"notice": 0, "warning": 0, "critical": 0}
         self.canary_ms = 0
@@ -86,7 +91,11 @@ class CasesTask:
 
     def stores(self) -> dict[str, Any]:
         """What is held in memory, by name."""
-        return {"networks": self.judge.networks, "cases": self.judge.cases}
+        return {
+            "networks": self.judge.networks,
+            "fates": self.judge.fate,
+            "cases": self.judge.cases,
+        }
 
     def _judge(self) -> Iterator[Output]:
         limit = min(inbox.complete_ms() for inbox in self.inboxes())
