@@ -16,7 +16,7 @@ from detectors.accounts import automation
 from detectors.accounts.declared import is_declared
 from detectors.accounts.fates import is_quick, remembered
 from detectors.batches import FateSignal, PromotionSignal, SignalBatch
-from detectors.events import Change, Post, Promotion, Status, milliseconds
+from detectors.events import Change, Post, Profile, Promotion, Status, milliseconds
 from detectors.findings import Member, account_key, author_of
 from detectors.links import normalise_link
 from detectors.lists import Lists
@@ -27,6 +27,7 @@ HOUR_MS = 3_600_000
 NO_SCORE = -1
 _LANGUAGES, _LANGUAGE_LENGTH = 4, 35
 _HALF_LIFE_MS = 12 * HOUR_MS
+_LONG_AGO_MS = -HOUR_MS * 10**6
 _ADDRESSED = 24
 """Accounts that one named, of which the last ones are remembered."""
 
@@ -56,7 +57,7 @@ class Account(Record, tag="accounts", gc=False):
     posts: int = 0
     reposts: int = 0
     score: int = NO_SCORE
-    scored_ms: int = -HOUR_MS * 10**6
+    scored_ms: int = _LONG_AGO_MS
     declared: bool = False
     languages: Languages = ()
     status: Status | None = None
@@ -66,6 +67,10 @@ class Account(Record, tag="accounts", gc=False):
     """Its last posts, see `detectors.accounts.fates`."""
     erased: int = 0
     """How many posts it erased soon after."""
+
+
+_Shown = tuple[int, Profile | None, Account]
+"""When a profile was shown, what it said, and whose it is."""
 
 
 class _Head(Record, tag="accounts_head"):
@@ -135,7 +140,9 @@ class Accounts:
             activities.append(math.ceil(account.activity))
         if self._changed.on:
             self._changed.update(account.key for account in accounts)
-        batch = SignalBatch(tick_ms, posts, scored=self._score(posts, accounts))
+        shown = [(post.time_ms, post.author, account) for post, account in zip(posts, accounts, strict=True)]
+        shown += self._new_profiles(changes)
+        batch = SignalBatch(tick_ms, posts, scored=self._score(shown))
         kind_of = self.lists.kind_of if self.lists else _unlisted
         for post, account, activity in zip(posts, accounts, activities, strict=True):
             print_, tags, targets, links = _read(post)
@@ -183,18 +190,27 @@ class Accounts:
         account.posted = remembered(account.posted, post.id, post.time_ms)
         return account
 
-    def _score(self, posts: list[Post], accounts: list[Account]) -> tuple[int, int]:
+    def _new_profiles(self, changes: Sequence[Change]) -> Iterator[_Shown]:
+        """Profiles that the network tells of by themselves; of accounts that never posted here none is kept."""
+        for change in changes:
+            if change.event == "profile" and change.author_id:
+                account = self.get(account_key(change.platform, change.author_id))
+                if account is not None:
+                    account.scored_ms = _LONG_AGO_MS
+                    self._changed.add(account.key)
+                    yield change.time_ms, change.author, account
+
+    def _score(self, shown: Iterable[_Shown]) -> tuple[int, int]:
         """Score the accounts whose score is missing or old; how many are new, and the sum of their scores."""
         rows: list[tuple[float, ...]] = []
         scored: list[Account] = []
         rescore_ms = self.settings.rescore_minutes * 60_000
-        for post, account in zip(posts, accounts, strict=True):
-            profile = post.author
-            if profile is None or post.time_ms - account.scored_ms < rescore_ms:
+        for time_ms, profile, account in shown:
+            if profile is None or time_ms - account.scored_ms < rescore_ms:
                 continue
-            account.scored_ms = post.time_ms
+            account.scored_ms = time_ms
             account.declared = is_declared(profile)
-            observed = milliseconds(profile.observed_at) if profile.observed_at else post.time_ms
+            observed = milliseconds(profile.observed_at) if profile.observed_at else time_ms
             rows.append(automation.features(profile, observed))
             scored.append(account)
         if not rows:
