@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from detectors.cases import Judged
+from detectors.case import Judged
 from detectors.events import Post
 from detectors.groups.near_duplicates import NearDuplicateSettings
 from streams.embedded import Pipeline, Settings

@@ -13,12 +13,13 @@ from typing import Any
 
 from detectors import __version__
 from detectors.accounts import automation
-from detectors.cases import Judged, Revision
+from detectors.case import Judged, Revision
 from detectors.findings import Edge, Evidence, Finding, Member, Subject, author_of
 from detectors.lists import Lists
 from detectors.rules import RULES
 from detectors.rules.checks import Check
 from detectors.rules.sentences import Both
+from detectors.verdicts import Verdict
 from detectors.wording import not_proved, sentence, summary
 
 TYPE = "vigie.alert.v1"
@@ -85,7 +86,7 @@ def render(revision: Revision, config_version: str, lists: Lists | None = None) 
                 "earlier": list(revision.earlier),
             },
             "fate": case.fate_counts._asdict() | {"accounts": len(case.accounts)},
-            "verdict": None,
+            "verdict": _verdict(case.verdict),
             "coverage": {"sampling": None, "filter": None, "gaps": []},
             "not_proved": [_both(text) for text in not_proved(case)],
             "disarm": [],
@@ -137,6 +138,13 @@ def _group(revision: Revision, lists: Lists) -> dict[str, Any]:
         "posts": [_post(member) for member in [*shown[:1], *shown[1:][-(_MAX_POSTS - 1) :]]],
         "listed": list(islice(_listed(accounts, lists, revision.tick_ms), _MAX_LISTED)),
     }
+
+
+def _verdict(verdict: Verdict | None) -> dict[str, Any] | None:
+    if verdict is None:
+        return None
+    until = None if verdict.until_ms is None else instant(verdict.until_ms)
+    return {"kind": verdict.kind, "reason": verdict.reason, "until": until}
 
 
 def _listed(accounts: list[str], lists: Lists, at_ms: int) -> Iterator[dict[str, Any]]:

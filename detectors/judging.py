@@ -13,7 +13,8 @@ import msgspec
 
 from detectors.background import ScoreBackground
 from detectors.batches import FateSignal, fate_order
-from detectors.cases import Cases, CaseSettings, Judged, Revision
+from detectors.case import Judged, Revision
+from detectors.cases import Cases, CaseSettings
 from detectors.findings import Finding, Measured, is_canary
 from detectors.groups import amplification, hashtags
 from detectors.groups.fate import Fate, FateSettings
@@ -24,6 +25,7 @@ from detectors.lists import Lists
 from detectors.pairs import PairSettings, Repeated, Repetition
 from detectors.severity import assess
 from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
+from detectors.verdicts import Verdict
 
 
 class Found(msgspec.Struct, array_like=True):
@@ -81,6 +83,9 @@ class Judge:
         self.cases = Cases(cases)
         self.lists = Lists()
         """The room's lists; whoever has new ones puts them here between two ticks."""
+        self.heard = 0
+        """Verdicts heard so far. Those that wait are not kept: whoever goes on from here is told them again."""
+        self._verdicts: list[Verdict] = []
         self.judged = 0
         self.open_groups: set[str] = set()
         """Findings of groups that declare themselves."""
@@ -130,19 +135,34 @@ class Judge:
             *self.networks.take(repeated, self.repetition, posts=posts, tick_ms=tick_ms),
         ]
         self.cases.note(fates)
+        self._rule(tick_ms)
         yield from self.cases.take(self._assess(findings, tick_ms), tick_ms)
 
     def silence(self, until_ms: int) -> Iterator[Revision]:
         """Judge cases at the ticks without posts, up to a time, at which one is due."""
-        while True:
-            deadline = self.cases.next_deadline_ms()
-            if deadline is None:
-                return
+        while (deadline := self._deadline()) is not None:
             tick = max(-(-deadline // self._tick_ms) * self._tick_ms, self.last_tick)
             if tick > until_ms:
                 return
             self.last_tick = tick
+            self._rule(tick)
             yield from self.cases.take([], tick)
+
+    def _deadline(self) -> int | None:
+        """When something is due though no post comes."""
+        waiting = [self.cases.next_deadline_ms(), *(verdict.at_ms for verdict in self._verdicts)]
+        return min((deadline for deadline in waiting if deadline is not None), default=None)
+
+    def hear(self, verdict: Verdict) -> None:
+        """Take in a verdict; it is in force from its time on, or from the next tick if that is past."""
+        self._verdicts.append(verdict)
+        self.heard += 1
+
+    def _rule(self, tick_ms: int) -> None:
+        due = [verdict for verdict in self._verdicts if verdict.at_ms <= tick_ms]
+        self._verdicts = [verdict for verdict in self._verdicts if verdict.at_ms > tick_ms]
+        for verdict in due:
+            self.cases.rule(verdict)
 
     def finish(self, findings: list[Finding]) -> Iterator[Revision]:
         """What waits at the end of an input: the last findings, and what a cool-down holds back."""

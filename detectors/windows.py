@@ -178,7 +178,7 @@ class TickBuffer:
         self.watermark_ms = max(self.watermark_ms, watermark_ms)
 
     def ready(self) -> Iterator[tuple[int, list[Post], list[Change]]]:
-        """Ticks that the watermark has passed, oldest first, with their posts and changes in canonical order."""
+        """Ticks that the watermark has passed, oldest first, with their posts and changes in order."""
         for tick in sorted(tick for tick in {*self._ticks, *self._changes} if tick <= self.watermark_ms):
             posts = sorted(self._ticks.pop(tick, {}).values(), key=canonical_order)
             changes = self._changes_of(tick)

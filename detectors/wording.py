@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detectors.cases import Case
+from detectors.case import Case
 from detectors.findings import Finding
 from detectors.rules import RULES
 from detectors.rules.checks import BOTS_NOT_PROVED, Check
@@ -37,7 +37,7 @@ def summary(case: Case) -> Both:
                 f"{count_fr(others)} autres constats se rattachent à l'affaire",
             )
         )
-    if case.fate.told:
+    if case.fate.told and finding.detector != "fate":  # which says nothing else
         clauses.append(_fate(case))
     english = "; ".join(clause[0] for clause in clauses[1:])
     french = f"{THIN}; ".join(clause[1] for clause in clauses[1:])
@@ -87,6 +87,8 @@ def _fate(case: Case) -> Both:
 def _what(finding: Finding) -> Both:
     accounts, posts = finding.accounts_total, finding.posts_total
     english, french = RULES[finding.detector].what(finding)
+    if not posts:
+        return f"{english} ({count(accounts)} accounts)", f"{french} ({count_fr(accounts)} comptes)"
     return (
         f"{english} ({count(accounts)} accounts, {count(posts)} posts)",
         f"{french} ({count_fr(accounts)} comptes, {count_fr(posts)} messages)",

@@ -53,7 +53,7 @@ def replay(chosen: argparse.Namespace) -> int:
         on_batch=store.note_batch if store else None,
     )
     lists = ListFiles(chosen.lists or in_force.lists.files, say)
-    pipeline.use(lists.load())
+    pipeline.room.put(lists.load())
     tally, run = Tally(), Run()
     if chosen.metrics_port:
         metrics.serve(chosen.metrics_port, metrics.PipelineCollector(pipeline, tally, run.alerts))

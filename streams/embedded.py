@@ -17,7 +17,8 @@ import msgspec
 from detectors.accounts.stage import Accounts, AccountSettings
 from detectors.alerts import render
 from detectors.batches import SignalBatch
-from detectors.cases import CaseSettings, Judged, Revision
+from detectors.case import Judged, Revision
+from detectors.cases import CaseSettings
 from detectors.events import Change, Item, Post
 from detectors.groups.amplification import AmplificationSettings
 from detectors.groups.co_sharing import CoSharingSettings
@@ -31,11 +32,11 @@ from detectors.groups.rising import RisingSettings
 from detectors.groups.sponsored import SponsoredSettings
 from detectors.groups.targets import TargetSettings
 from detectors.judging import Judge
-from detectors.lists import Lists
 from detectors.pairs import Pairs, PairSettings
 from detectors.subjects import Subjects
 from detectors.windows import Gate, TickBuffer, TimeSettings
 from streams.kafka.settings import KafkaSettings, RedisSettings, WorkerSettings
+from streams.room import Room
 
 Alert = dict[str, Any]
 
@@ -108,6 +109,8 @@ class Pipeline:
         Called with every judged finding, alerted or not.
     on_batch : callable, optional
         Called with the signals of every tick.
+    room : Room, optional
+        What the watch room says; what comes in while it runs is in force from the next tick on.
     """
 
     def __init__(
@@ -115,6 +118,7 @@ class Pipeline:
         settings: Settings | None = None,
         on_judged: Callable[[Judged], None] | None = None,
         on_batch: Callable[[SignalBatch], None] | None = None,
+        room: Room | None = None,
     ) -> None:
         self.settings = settings or Settings()
         self.config_version = self.settings.version()
@@ -132,6 +136,7 @@ class Pipeline:
             self.settings.fate,
             self.settings.purges,
         )
+        self.room = room or Room()
         self.tallies = Tallies()
         self._on_batch = on_batch
 
@@ -146,6 +151,7 @@ class Pipeline:
         self.gate.advance(watermark_ms)
         self.buffer.advance(watermark_ms)
         yield from self._ready()
+        self.room.tell(self.judge)
         yield from self._rendered(self.judge.silence(watermark_ms))
 
     def finish(self) -> Iterator[Alert]:
@@ -155,10 +161,6 @@ class Pipeline:
         self.buffer.advance(last)
         yield from self._ready()
         yield from self._rendered(self.judge.finish(self.subjects.finish().findings))
-
-    def use(self, lists: Lists) -> None:
-        """Judge by these lists from the next tick on."""
-        self.accounts.lists = self.judge.lists = lists
 
     def stores(self) -> dict[str, Any]:
         """What is held in memory, by name."""
@@ -176,6 +178,7 @@ class Pipeline:
             yield from self._rendered(self._tick(tick_ms, posts, changes))
 
     def _tick(self, tick_ms: int, posts: list[Post], changes: list[Change]) -> Iterable[Revision]:
+        self.accounts.lists = self.judge.lists = self.room.lists_at(tick_ms)
         batch = self.accounts.take(tick_ms, posts, changes)
         if self._on_batch is not None:
             self._on_batch(batch)
@@ -184,8 +187,9 @@ class Pipeline:
         self.tallies.processed += len(posts)
         self.tallies.events += len(changes)
         self.tallies.ticks += 1
+        self.room.tell(self.judge)
         return self.judge.take(tick_ms, found, repeated, batch.scored, len(posts), batch.fates)
 
     def _rendered(self, revisions: Iterable[Revision]) -> Iterator[Alert]:
         for revision in revisions:
-            yield render(revision, self.config_version, self.judge.lists)
+            yield render(revision, self.config_version, self.room.lists_at(revision.tick_ms))

@@ -75,7 +75,7 @@ def play(
         if lists is not None and time.monotonic() - looked >= _LOOK_S:
             looked = time.monotonic()
             if (changed := lists.changed()) is not None:
-                pipeline.use(changed)
+                pipeline.room.put(changed)
         for part in pace.parts(posts) if pace else [posts]:
             yield from _stamped(pipeline.feed(part), run)
             seen += len(part)

@@ -19,7 +19,6 @@ import orjson
 from streams_of_posts import canonical
 
 from detectors.events import CANARY, Item, Rejection
-from detectors.lists import Lists
 from detectors.state import Changes, Saved, applied
 from detectors.windows import Gate
 from streams.embedded import Settings
@@ -32,6 +31,7 @@ from streams.kafka.tasks.accounts import Counts
 from streams.kafka.tasks.records import Record
 from streams.kafka.wire import line_of
 from streams.kafka.worker import INPUTS
+from streams.room import Room
 from streams.sources.posts import decode_item
 
 _MOST_STEPS = 2_000_000
@@ -209,8 +209,8 @@ class Cluster:
     chaos : Chaos, optional
     workers : int
         Over how many workers the tasks are spread, which die as a whole.
-    lists : Lists, optional
-        Those of the room.
+    room : Room, optional
+        What the watch room says.
     """
 
     def __init__(
@@ -219,10 +219,10 @@ class Cluster:
         seed: int,
         chaos: Chaos | None = None,
         workers: int = 2,
-        lists: Lists | None = None,
+        room: Room | None = None,
     ) -> None:
         self.settings = settings
-        self.lists = lists or Lists()
+        self.room = room or Room()
         self.partitions = settings.kafka.partitions
         self.rng = random.Random(seed)
         self.store = Store()
@@ -481,15 +481,12 @@ class Cluster:
 
     def _make(self, stage: str, partition: int) -> Task:
         if stage == "accounts":
-            return AccountsTask(partition, self.settings, lists_at=self._lists_at)
+            return AccountsTask(partition, self.settings, room=self.room)
         if stage == "subjects":
             return SubjectsTask(partition, self.settings)
         if stage == "pairs":
             return PairsTask(partition, self.settings)
-        return CasesTask(self.settings, self._now, self._lists_at)
-
-    def _lists_at(self, tick_ms: int) -> Lists:
-        return self.lists
+        return CasesTask(self.settings, self._now, self.room)
 
     def _now(self) -> int:
         self._clock_ms += 7

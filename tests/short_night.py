@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from detectors.cases import Judged
+from detectors.case import Judged
 from detectors.events import Post, decode_line
 from streams.embedded import Pipeline
 from streams.replay import Run, play

@@ -18,7 +18,7 @@ from short_night import told
 from streams_of_posts import SMALL, planted, post, robot, run, sentence
 
 from detectors import alerts as alerting
-from detectors.cases import Judged
+from detectors.case import Judged
 from detectors.severity import NOTICE
 from streams.embedded import Pipeline
 from streams.replay import Run, play

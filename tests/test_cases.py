@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streams_of_posts import MINUTE, SECOND, SMALL, newsroom, planted, post, run, sentence
 
-from detectors.cases import Cases, CaseSettings, Judged
+from detectors.case import Judged
+from detectors.cases import Cases, CaseSettings
 from detectors.findings import Finding, Subject
 from detectors.rules.checks import Check
 from detectors.severity import Assessment, severity_of

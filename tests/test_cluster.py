@@ -7,20 +7,23 @@ import hashlib
 import random
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
 from cluster import Chaos, Cluster, Sender, embedded_arrivals, with_partitions
 from streams_of_posts import SMALL, START_MS, Stream, canonical, planted, post, run
 
-from detectors.events import CANARY, REASONS, Change, Item, Post
+from detectors.events import CANARY, REASONS, Change, Item, Post, milliseconds
 from detectors.lists import Entry, Lists
 from detectors.state import Changes
+from detectors.verdicts import Verdict
 from detectors.windows import canonical_order
 from streams.embedded import Pipeline
 from streams.kafka.frames import partition_of
 from streams.kafka.wire import line_of
+from streams.room import Room
 
 PARTITIONS = (1, 2, 3, 4)
 DEATHS = {"crash": 0.002, "worker_dies": 0.001, "zombie": 0.002}
@@ -68,9 +71,21 @@ def eventful(stream: Stream, rng: random.Random) -> list[Item]:
     return sorted(items, key=canonical_order)
 
 
-def undisturbed(arrivals: Sequence[Item], lists: Lists | None = None) -> tuple[list[bytes], Pipeline]:
-    pipeline = Pipeline(SMALL)
-    pipeline.use(lists or Lists())
+def dismissal(alert: dict[str, Any]) -> Verdict:
+    """Half a minute after it was told, the case is dismissed for two minutes."""
+    at_ms = milliseconds(datetime.fromisoformat(alert["time"])) + 30_000
+    return Verdict(
+        case_id=alert["data"]["case_id"],
+        kind="dismissed",
+        reason="a fan club",
+        said_ms=1,
+        at_ms=at_ms,
+        until_ms=at_ms + 120_000,
+    )
+
+
+def undisturbed(arrivals: Sequence[Item], room: Room | None = None) -> tuple[list[bytes], Pipeline]:
+    pipeline = Pipeline(SMALL, room=room)
     alerts = [canonical([one]) for one in run(pipeline, arrivals, [50])]
     assert len(alerts) >= 3  # a stream without alerts would prove nothing
     return alerts, pipeline
@@ -80,10 +95,15 @@ def night(seed: int, partitions: int, chaos: Chaos | None = None, canary_each: i
     """One stream through a cluster; all that must always hold is checked."""
     rng = random.Random(f"arrivals {seed}")
     arrivals = embedded_arrivals(eventful(small_stream(seed), rng), rng, late=3, duplicates=12)
-    wanted, pipeline = undisturbed(arrivals, LISTS)
+    room = Room()
+    room.put(LISTS)
+    first = run(Pipeline(SMALL, room=room), arrivals, [50])[0]
+    room.verdicts.append(dismissal(first))
+    wanted, pipeline = undisturbed(arrivals, room)
+    assert any(b'"status":"dismissed"' in alert for alert in wanted)
     assert any(b"Radio" in alert or b"RADIO" in alert for alert in wanted)
     assert any(b'"kind":"attributed"' in alert for alert in wanted)
-    cluster = Cluster(with_partitions(SMALL, partitions), seed, chaos, lists=LISTS)
+    cluster = Cluster(with_partitions(SMALL, partitions), seed, chaos, room=room)
     sender = Sender(cluster, arrivals, canary_each=canary_each)
     cluster.senders.append(sender)
     cluster.run()

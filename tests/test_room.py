@@ -14,16 +14,18 @@ import pytest
 from streams_of_posts import MINUTE, SECOND, START_MS, post, run
 
 from detectors.lists import Entry, Lists
+from detectors.verdicts import Verdict
 from streams import cli
 from streams.embedded import Pipeline, Settings
 from streams.kafka import topics
-from streams.kafka.room import LISTS, Room, SaidLists, listen
+from streams.kafka.room import LISTS, Ears, SaidLists, listen, publish_verdict
 from streams.kafka.settings import KafkaSettings
 from streams.kafka.tasks import AccountsTask
 from streams.kafka.tasks.records import Record
 from streams.kafka.wire import line_of
 from streams.lists import ListFiles
 from streams.replay import Run, play
+from streams.room import Room
 
 TEXT = (
     "the harbour was sold last night to those who paid the minister and nobody here will say so"
@@ -42,14 +44,14 @@ def copies(first_minute: int) -> list:
     ]
 
 
-def said(lists: Lists, at: int | None = None) -> bytes:
-    return msgspec.json.encode(SaidLists(entries=list(lists.entries), at=at))
+def said(lists: Lists, at: int = 0) -> bytes:
+    return msgspec.json.encode(SaidLists(entries=list(lists.entries), at_ms=at))
 
 
 def test_a_listed_account_in_a_case_is_named_with_the_reason_and_adds_to_the_score():
     plain, listed = Pipeline(), Pipeline()
     lists = Lists([entry("troll2"), entry("troll4", "amplifies", since_ms=START_MS)])
-    listed.use(lists)
+    listed.room.put(lists)
     before, after = (run(one, copies(0))[-1]["data"] for one in (plain, listed))
     assert before["group"]["listed"] == [] and before["versions"]["lists"] is None
     assert after["versions"]["lists"] == lists.version
@@ -65,7 +67,7 @@ def test_a_listed_account_in_a_case_is_named_with_the_reason_and_adds_to_the_sco
 
 def test_accounts_that_a_list_declares_are_open_coordination():
     pipeline = Pipeline()
-    pipeline.use(Lists([entry(f"troll{n}", "declared") for n in range(6)]))
+    pipeline.room.put(Lists([entry(f"troll{n}", "declared") for n in range(6)]))
     assert run(pipeline, copies(0)) == []
     assert pipeline.judge.open_groups
 
@@ -77,7 +79,7 @@ def test_a_list_that_changes_is_in_force_without_a_restart(tmp_path: Path, monke
     problems: list[str] = []
     files = ListFiles([path], problems.append)
     pipeline = Pipeline()
-    pipeline.use(files.load())
+    pipeline.room.put(files.load())
 
     def batches():
         yield copies(0)
@@ -95,29 +97,29 @@ def test_a_list_that_changes_is_in_force_without_a_restart(tmp_path: Path, monke
 
 
 def test_lists_are_in_force_from_their_time_on_and_the_newest_stands():
-    room = Room()
+    ears = Ears(Room())
     first, second = Lists([entry("1")]), Lists([entry("1"), entry("2")])
-    room.take(LISTS, said(first, at=5_000))
-    room.take(LISTS, said(second, at=9_000))
-    assert [len(room.lists_at(tick)) for tick in (0, 5_000, 8_999, 9_000)] == [0, 1, 1, 2]
-    room.take(LISTS, None)
-    assert not room.lists_at(9_000)
+    ears.take(LISTS, said(first, at=5_000))
+    ears.take(LISTS, said(second, at=9_000))
+    assert [len(ears.room.lists_at(tick)) for tick in (0, 5_000, 8_999, 9_000)] == [0, 1, 1, 2]
+    ears.take(LISTS, None)
+    assert not ears.room.lists_at(9_000)
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [(b"tea", b"{}"), (None, b""), (LISTS, b"oops"), (LISTS, b'{"kind":"x"}')]
+    ("key", "value"), [(b"tea", b"{}"), (None, b""), (LISTS, b"oops"), (LISTS, b"{}"), (b"case:1", b"{}")]
 )
 def test_a_record_that_says_nothing_known_is_counted_and_changes_nothing(key, value):
-    room = Room()
-    room.take(LISTS, said(Lists([entry("1")])))
-    room.take(key, value)
-    assert (room.unreadable, len(room.lists_at(0))) == (1, 1)
+    ears = Ears(Room())
+    ears.take(LISTS, said(Lists([entry("1")])))
+    ears.take(key, value)
+    assert (ears.unreadable, len(ears.room.lists_at(0)), ears.room.verdicts) == (1, 1, [])
 
 
 def test_a_task_takes_the_lists_that_are_in_force_at_each_tick():
     room = Room()
-    room.take(LISTS, said(Lists([entry("7", "declared")]), at=START_MS + 60_000))
-    task = AccountsTask(0, Settings(kafka=KafkaSettings(partitions=1)), lists_at=room.lists_at)
+    room.put(Lists([entry("7", "declared")]), at_ms=START_MS + 60_000)
+    task = AccountsTask(0, Settings(kafka=KafkaSettings(partitions=1)), room=room)
     members = []
     take = task.accounts.take
 
@@ -136,15 +138,16 @@ def test_a_task_takes_the_lists_that_are_in_force_at_each_tick():
 # -- over a real broker -----------------------------------------------------------------------------
 
 
-async def heard(settings: KafkaSettings, wanted: int, more) -> Room:
-    """A room that listens until it has lists of so many entries; `more` is called once it has caught up."""
+async def heard(settings: KafkaSettings, wanted: int, more, verdicts: int = 0) -> Room:
+    """A room that listens until it has heard so much; `more` is called once it has caught up."""
     room, caught_up = Room(), asyncio.Event()
     listening = asyncio.create_task(listen(room, settings, caught_up))
     try:
         await asyncio.wait_for(caught_up.wait(), 30)
         await asyncio.get_running_loop().run_in_executor(None, more)
         deadline = time.monotonic() + 30
-        while len(room.lists_at(0)) != wanted and time.monotonic() < deadline:
+        while (len(room.lists_at(0)), len(room.verdicts)) != (wanted, verdicts):
+            assert time.monotonic() < deadline
             await asyncio.sleep(0.05)
         return room
     finally:
@@ -169,6 +172,18 @@ def test_lists_that_are_published_reach_who_listens_and_who_comes_later(kafka, t
     assert len(room.lists_at(0)) == 3
     later = asyncio.run(heard(settings, 3, lambda: None))
     assert later.lists_at(0).version == room.lists_at(0).version
+
+
+def test_the_newest_verdict_on_a_case_reaches_who_listens(kafka):
+    settings = KafkaSettings(bootstrap=kafka, prefix=f"t-{uuid.uuid4().hex[:8]}.")
+    topics.create(settings)
+    said = [
+        Verdict(case_id="c1", kind=kind, reason="they say so", at_ms=5_000)
+        for kind in ("dismissed", "confirmed")
+    ]
+    publish_verdict(settings, said[0])
+    room = asyncio.run(heard(settings, 0, lambda: publish_verdict(settings, said[1]), verdicts=2))
+    assert room.verdicts == said
 
 
 def test_lists_are_checked_and_compared_at_the_command_line(tmp_path, capsys):

@@ -33,7 +33,8 @@ from detectors.accounts.stage import Accounts, AccountSettings
 from detectors.alerts import render
 from detectors.background import ScoreBackground, WordFrequencies
 from detectors.batches import FateSignal, Signals
-from detectors.cases import CaseSettings, Judged
+from detectors.case import Judged
+from detectors.cases import CaseSettings
 from detectors.distinct import SlidingDistinct
 from detectors.events import Change, Post
 from detectors.findings import Subject

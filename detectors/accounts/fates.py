@@ -21,7 +21,7 @@ from zlib import crc32
 
 from detectors.batches import QUICKLY_MS
 
-REMEMBERED = 4
+REMEMBERED = 8
 _MARK = 8
 
 

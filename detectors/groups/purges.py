@@ -129,18 +129,19 @@ class Followed(Record, tag="followed"):
     told: int = 0
     """what it had lost when it was told last."""
 
-    def read(self, minute: int, followers: int, history: int) -> None:
-        """Take in one reading."""
+    def read(self, minute: int, followers: int, history: int) -> bool:
+        """Take in one reading; whether it is the first of its minute. The others can only raise the count."""
         last, highest = self.minutes[-1]
         if minute == last:
             self.minutes[-1] = (minute, max(followers, highest))
-            return
+            return False
         missed = minute // 60 - self.hour
         if missed:
             level = median_low(count for _, count in self.minutes)
             self.levels = [*self.levels, level, *[_UNKNOWN] * min(missed - 1, history)][-history:]
             self.hour += missed
         self.minutes = [*self.minutes, (minute, followers)][-_MINUTES:]
+        return True
 
     def agreed(self) -> int:
         """The count that two minutes agree upon: the higher of the last two."""
@@ -213,7 +214,7 @@ class Purges:
         return [finding for finding in found if finding is not None]
 
     def _read(self, account: str, minute: int, followers: int) -> Followed | None:
-        """Take in one reading; None while there is but one minute of the account."""
+        """Take in one reading; the account, if it may have lost followers by it."""
         # Taken out and put back, so that those unread for longest stand first.
         self._turn += 1
         followed = self._followed.pop(account, None)
@@ -225,11 +226,11 @@ class Purges:
                 self._singles[account] = _Single(self._turn, minute, followers)
                 return None
             followed = Followed(self._turn, [(single.minute, single.followers)], single.minute // 60, [])
-        followed.read(minute, followers, self.settings.history_hours)
+        fresh = followed.read(minute, followers, self.settings.history_hours)
         followed.turn = self._turn
         self._followed[account] = followed
         self._changed.add(account)
-        return followed
+        return followed if fresh else None
 
     def _forget(self, minute: int) -> None:
         first = minute - 60 * self.settings.history_hours

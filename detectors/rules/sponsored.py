@@ -218,8 +218,8 @@ def what(finding: Finding) -> Both:
         )
     if payer == NOBODY:
         return (
-            "Pages that promote alike, whose payer is not named",
-            "Des pages qui sponsorisent de même, sans payeur nommé",
+            "Pages that promote alike and name no payer but themselves, if any",
+            "Des pages qui sponsorisent de même et n'indiquent aucun autre payeur qu'elles-mêmes",
         )
     return (
         f"Pages that promote alike, among them those of the payer {shown}",

@@ -57,9 +57,9 @@ def publish_lists(chosen: argparse.Namespace) -> int:
     in_force = settings.load(chosen.config, flags=chosen.set)
     lists = read_lists(chosen.files) if chosen.files else Lists()
     topics.check(in_force.kafka)
-    at_ms = None if chosen.at is None else moment_of(chosen.at, "--at")
+    at_ms = 0 if chosen.at is None else moment_of(chosen.at, "--at")
     room.publish_lists(in_force.kafka, lists, at_ms=at_ms, said_ms=clock_ms())
-    when = "from the next tick on" if at_ms is None else f"from {instant(at_ms)} on"
+    when = "from the next tick on" if not at_ms else f"from {instant(at_ms)} on"
     say(f"Lists {lists.version or '(none)'} with {len(lists):,} entries are in force {when}.")
     return 0
 

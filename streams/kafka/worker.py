@@ -39,10 +39,11 @@ from streams.kafka.checkpoints import (
 )
 from streams.kafka.group import App
 from streams.kafka.outbox import Outbox
-from streams.kafka.room import Room, listen
+from streams.kafka.room import listen
 from streams.kafka.stretches import Output
 from streams.kafka.tasks import AccountsTask, CasesTask, PairsTask, SubjectsTask, Task
 from streams.kafka.tasks.records import Record
+from streams.room import Room
 
 INPUTS = {
     "posts": "accounts",
@@ -452,12 +453,12 @@ class Worker:
 
     def _make(self, stage: str, partition: int) -> Task:
         if stage == "accounts":
-            return AccountsTask(partition, self.settings, partial(self._sheds, partition), self.room.lists_at)
+            return AccountsTask(partition, self.settings, partial(self._sheds, partition), self.room)
         if stage == "subjects":
             return SubjectsTask(partition, self.settings)
         if stage == "pairs":
             return PairsTask(partition, self.settings)
-        return CasesTask(self.settings, clock_ms, self.room.lists_at)
+        return CasesTask(self.settings, clock_ms, self.room)
 
     # -- overload ----------------------------------------------------------------------------------
 

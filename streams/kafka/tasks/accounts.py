@@ -10,7 +10,6 @@ import msgspec
 from detectors.accounts.stage import Accounts
 from detectors.batches import FateSignal, Signals, spread
 from detectors.events import CANARY, Item, Post, Rejection
-from detectors.lists import Lists
 from detectors.state import Changes, Saved, merged, pack, unpack
 from detectors.windows import TickBuffer
 from streams.embedded import Settings
@@ -18,6 +17,7 @@ from streams.kafka import frames
 from streams.kafka.frames import Frame, home_of
 from streams.kafka.stretches import Inbox, Output, Teller
 from streams.kafka.tasks.records import Record, dead_letter
+from streams.room import Room
 from streams.sources.posts import decode_item
 
 
@@ -77,8 +77,8 @@ class AccountsTask:
     settings : Settings
     shed : callable, optional
         Told the wall time of a live frame; whether its reposts are to be shed.
-    lists_at : callable, optional
-        The room's lists at a tick.
+    room : Room, optional
+        What the watch room says.
     """
 
     stage = "accounts"
@@ -88,13 +88,13 @@ class AccountsTask:
         partition: int,
         settings: Settings,
         shed: Callable[[int], bool] = lambda time_ms: False,
-        lists_at: Callable[[int], Lists] = lambda tick_ms: Lists(),
+        room: Room | None = None,
     ) -> None:
         self._partition = partition
         self._partitions = settings.kafka.partitions
         self._grace_ms = settings.time.grace_s * 1000
         self._gone_ms = settings.worker.producer_gone_s * 1000
-        self._shed, self._lists_at = shed, lists_at
+        self._shed, self._room = shed, room or Room()
         self.buffer = TickBuffer(settings.time)
         self.accounts = Accounts(settings.accounts)
         self.producers: dict[str, Heard] = {}
@@ -223,7 +223,7 @@ class AccountsTask:
         self.buffer.advance(self._watermark())
         ticks = []
         for tick_ms, posts, changes in self.buffer.ready():
-            self.accounts.lists = self._lists_at(tick_ms)
+            self.accounts.lists = self._room.lists_at(tick_ms)
             batch = self.accounts.take(tick_ms, posts, changes)
             self.counts.processed += len(posts)
             self.counts.events += len(changes)

@@ -9,9 +9,8 @@ import msgspec
 import orjson
 
 from detectors.alerts import instant, render
-from detectors.cases import Revision
+from detectors.case import Revision
 from detectors.judging import Found, Judge
-from detectors.lists import Lists
 from detectors.pairs import Repeated
 from detectors.state import Changes, Saved, merged, pack, unpack
 from streams.embedded import Settings
@@ -19,6 +18,7 @@ from streams.kafka.stretches import Inbox, Output
 from streams.kafka.tasks.accounts import Scored
 from streams.kafka.tasks.records import Record, names, taken
 from streams.kafka.tasks.sampling import Sampling
+from streams.room import Room
 
 ALERT_HEADERS = [("content-type", b"application/cloudevents+json")]
 _repeated_ticks = msgspec.msgpack.Decoder(list[tuple[int, Repeated | None]])
@@ -34,8 +34,8 @@ class CasesTask:
     settings : Settings
     clock_ms : callable
         The wall clock, for `published_at`, which is the only thing that follows it.
-    lists_at : callable, optional
-        The room's lists at a tick.
+    room : Room, optional
+        What the watch room says.
     """
 
     stage = "cases"
@@ -44,10 +44,10 @@ class CasesTask:
         self,
         settings: Settings,
         clock_ms: Callable[[], int],
-        lists_at: Callable[[int], Lists] = lambda tick_ms: Lists(),
+        room: Room | None = None,
     ) -> None:
         partitions = settings.kafka.partitions
-        self._clock_ms, self._lists_at = clock_ms, lists_at
+        self._clock_ms, self._room = clock_ms, room or Room()
         self._version = settings.version()
         # Three inboxes, since a payload can only be saved by its own type; they move together.
         self.found: Inbox[Found | None] = Inbox(names("subjects", partitions), Found | None, "found")
@@ -98,6 +98,7 @@ class CasesTask:
         }
 
     def _judge(self) -> Iterator[Output]:
+        self._room.tell(self.judge)
         limit = min(inbox.complete_ms() for inbox in self.inboxes())
         found, repeated = dict(self.found.ready(limit)), dict(self.repeated.ready(limit))
         for tick_ms, told in self.scored.ready(limit):
@@ -107,7 +108,7 @@ class CasesTask:
                 [tie for one in pairs for tie in one.ties], sum(one.coincidences for one in pairs)
             )
             scored = [one for one in told.values() if one is not None]
-            self.judge.lists = self._lists_at(tick_ms)
+            self.judge.lists = self._room.lists_at(tick_ms)
             groups = [finding for one in findings for finding in one.findings]
             if not scored:  # the end of the input
                 yield from self._alerts(self.judge.finish(groups))
@@ -128,7 +129,7 @@ class CasesTask:
 
     def _alerts(self, revisions: Iterable[Revision]) -> Iterator[Output]:
         for revision in revisions:
-            alert = render(revision, self._version, self.judge.lists)
+            alert = render(revision, self._version, self._room.lists_at(revision.tick_ms))
             alert["data"]["published_at"] = instant(self._clock_ms())
             alert["data"]["coverage"]["sampling"] = self.sampling.share(revision.tick_ms)
             self.alerts[alert["data"]["severity"]] += 1

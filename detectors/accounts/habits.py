@@ -1,0 +1,154 @@
+"""What is remembered of how an account posts, and the look that is made from it.
+
+What it looks for
+    Whatever the traits of groups ask of an account: see the other files of this folder, each of which has one
+    part of it.
+
+Definition
+    After every post `note` updates a few packed bytes. `look` makes a `detectors.looks.Look` from them and
+    the profile; one is *due* an hour after the last, and at once when the account woke from a long silence
+    or, five minutes after the last, wrote another language than in its post before.
+
+Defaults, and why
+    An hour: profiles change slowly, and what changes fast makes a look due. Under 200 bytes an account.
+
+What it misses
+    What changed within the hour and is none of these.
+
+What it does not prove
+    Nothing: it only remembers.
+
+Examples
+--------
+>>> from detectors.events import from_mapping
+>>> from detectors.looks import language_name
+>>> habits = Habits()
+>>> post = from_mapping({"id": "1", "platform": "x", "author_id": "7", "created_at": 1_500_000_000_000,
+...                      "lang": "fr", "client": "Web"})
+>>> note(habits, post, post.time_ms)
+>>> one = look(habits, post, account=1, first_ms=post.time_ms, posts=1, score=120, activity=1, erased=0,
+...            languages=(("fr", 1),))
+>>> one.score, language_name(one.usual), one.client, due(habits, post.time_ms)
+(120, 'fr', 'Web', False)
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from detectors.accounts.cadence import active, metronome, one_a_minute, shift, ticked
+from detectors.accounts.creation import created_minute
+from detectors.accounts.descriptions import terms
+from detectors.accounts.dormancy import woke, woke_days
+from detectors.accounts.languages import heard, tongues
+from detectors.events import Post
+from detectors.looks import UNKNOWN, Look, name_hash
+
+_HOUR_MS = 3_600_000
+_SOON_MS = 5 * 60_000
+
+
+class Habits(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=False):
+    """How one account posts."""
+
+    looked_ms: int = -_HOUR_MS
+    """When its last look was made."""
+    woke: int = 0
+    """See `detectors.accounts.dormancy`."""
+    recent: bytes = b""
+    """See `detectors.accounts.languages`."""
+    times: bytes = b""
+    """See `detectors.accounts.cadence`."""
+    hours: bytes = b""
+    """See `detectors.accounts.cadence`."""
+
+
+def note(habits: Habits, post: Post, last_ms: int) -> None:
+    """Remember one more post; `last_ms` is the time of the account's post before, or its own if it is the
+    first."""
+    time_ms = post.time_ms
+    habits.times = ticked(habits.times, time_ms)
+    habits.hours = active(habits.hours, last_ms, time_ms)
+    before = habits.woke
+    habits.woke = woke(before, last_ms, time_ms)
+    if habits.woke != before:
+        habits.looked_ms = -_HOUR_MS
+    if post.lang and post.kind != "repost":
+        recent = heard(habits.recent, post.lang)
+        if recent[-2:] != habits.recent[-2:] and time_ms - habits.looked_ms >= _SOON_MS:
+            habits.looked_ms = -_HOUR_MS
+        habits.recent = recent
+
+
+def due(habits: Habits, time_ms: int) -> bool:
+    """Whether a look is to be made at a post of that time."""
+    return time_ms - habits.looked_ms >= _HOUR_MS
+
+
+def look(
+    habits: Habits,
+    post: Post,
+    *,
+    account: int,
+    first_ms: int,
+    posts: int,
+    score: int,
+    activity: int,
+    erased: int,
+    languages: tuple[tuple[str, int], ...],
+    listed: int = UNKNOWN,
+) -> Look:
+    """The look of an account at its newest post.
+
+    Parameters
+    ----------
+    habits : Habits
+    post : Post
+        Its newest.
+    account : int
+        See `detectors.looks.account_hash`.
+    first_ms : int
+        When it was first seen.
+    posts, score, activity, erased : int
+        See `detectors.accounts.stage.Account`.
+    languages : tuple of (str, int)
+        See `detectors.accounts.stage.spoken`.
+    listed : int
+        See `detectors.looks.Look.listed`.
+    """
+    habits.looked_ms = time_ms = post.time_ms
+    profile = post.author
+    created = created_minute(post.platform, post.author_id, profile, time_ms)
+    tongue = tongues(habits.recent, languages, profile.lang if profile is not None else None)
+    known: int | None = profile.posts if profile is not None else None
+    return Look(
+        account,
+        name_hash(post.platform),
+        time_ms // 1000,
+        created,
+        score,
+        woke_days(
+            habits.woke,
+            first_ms,
+            time_ms,
+            created_min=created,
+            posts=UNKNOWN if known is None else known,
+            seen=posts,
+        ),
+        tongue.usual,
+        tongue.spoken,
+        post.client or "",
+        metronome(habits.times),
+        one_a_minute(habits.times),
+        shift(habits.hours),
+        _count(profile.followers if profile is not None else None),
+        _count(profile.following if profile is not None else None),
+        activity,
+        erased,
+        listed,
+        terms(profile.description) if profile is not None else None,
+    )
+
+
+def _count(number: int | None) -> int:
+    return UNKNOWN if number is None else number

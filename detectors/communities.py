@@ -1,0 +1,149 @@
+"""Other communities: who used each hashtag, reposted each account, to set one group against.
+
+Every real community is special against the whole stream: in its language, its age, its hours. So what a group
+has in common is also set against what the communities of like size of the last hours have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
+
+SAMPLE = 64
+"""Accounts by which a community is represented: those with the smallest hashes."""
+_HOUR_MS = 3_600_000
+
+
+class Community(msgspec.Struct, frozen=True, array_like=True):
+    """The accounts that came together on one subject."""
+
+    subject: str
+    size: int
+    """Accounts in all."""
+    accounts: tuple[int, ...]
+    """Hashes of a sample of them, see `detectors.looks.account_hash`, in order."""
+    minutes: tuple[int, ...]
+    """When each of these posted first on the subject, in minutes since the epoch."""
+
+
+def community(subject: str, size: int, firsts: Iterable[tuple[int, int]]) -> Community:
+    """A community from the hash and the first minute of its accounts, or of a sample by the smallest hashes.
+
+    >>> community("hashtag:debate", 3, [(9, 25_000_001), (4, 25_000_000), (6, 25_000_001)]).accounts
+    (4, 6, 9)
+    """
+    sample = sorted(firsts)[:SAMPLE]
+    return Community(subject, size, tuple(one for one, _ in sample), tuple(minute for _, minute in sample))
+
+
+class CommunitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings of the communities."""
+
+    hours: int = 6
+    """How long a community is compared with after it was seen last."""
+    max_communities: int = 2000
+    """Communities held; those unseen longest go first."""
+    size_factor: int = 4
+    """Communities from a fourth to four times the size of a group are comparable."""
+    most: int = 40
+    """Communities that one group is compared with: those nearest in size."""
+
+
+class _Held(Record, tag="communities"):
+    """A community, and when it was seen last."""
+
+    turn: int
+    seen_ms: int
+    community: Community
+
+
+class _Head(Record, tag="communities_head"):
+    """What is counted."""
+
+    turn: int
+    evicted: int
+
+
+class Communities:
+    """The communities of the last hours, bounded.
+
+    Examples
+    --------
+    >>> communities = Communities()
+    >>> communities.take([community("hashtag:a", 20, [(one, 0) for one in range(20)])], 0)
+    >>> [one.subject for one in communities.like(set(range(100, 130)), 30, 1000)]
+    ['hashtag:a']
+    >>> communities.like(set(range(18)), 18, 1000)  # the group itself
+    []
+    """
+
+    def __init__(self, settings: CommunitySettings | None = None) -> None:
+        self.settings = settings or CommunitySettings()
+        self.evicted = 0
+        self._turn = 0
+        self._held: dict[str, _Held] = {}
+        self._changed: Noted[str] = Noted()
+        self._table, self._head = Table(_Held), Sheet(_Head)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def take(self, communities: Iterable[Community], tick_ms: int) -> None:
+        """Take in the communities seen in one tick, whatever their order."""
+        for one in sorted(communities, key=lambda one: (one.subject, one.size)):
+            self._turn += 1
+            # Taken out and put back, so that those unseen longest stand first.
+            self._held.pop(one.subject, None)
+            self._held[one.subject] = _Held(self._turn, tick_ms, one)
+            self._changed.add(one.subject)
+        limit_ms = tick_ms - self.settings.hours * _HOUR_MS
+        while self._held:
+            subject, first = next(iter(self._held.items()))
+            full = len(self._held) > self.settings.max_communities
+            if not full and first.seen_ms >= limit_ms:
+                return
+            del self._held[subject]
+            self._changed.add(subject)
+            self.evicted += full
+
+    def like(self, group: set[int], size: int, now_ms: int) -> list[Community]:
+        """Communities comparable to a group, given by its representatives; those that are the group left
+        out."""
+        settings, limit_ms = self.settings, now_ms - self.settings.hours * _HOUR_MS
+        factor = settings.size_factor
+        alike = [
+            held.community
+            for held in self._held.values()
+            if held.seen_ms >= limit_ms
+            and size <= factor * held.community.size
+            and held.community.size <= factor * size
+            and 2 * len(group.intersection(held.community.accounts)) <= len(held.community.accounts)
+        ]
+        alike.sort(key=lambda one: (abs(one.size - size), one.subject))
+        return alike[: settings.most]
+
+    # -- checkpoints -------------------------------------------------------------------------------
+
+    def track(self) -> None:
+        """From now on, note what changes."""
+        self._changed.track()
+
+    def changes(self, everything: bool = False) -> Changes:
+        """The records that changed since the last call; see `detectors.state`."""
+        subjects = self._changed.take(self._held, everything)
+        return merged(
+            self._head.told(_Head(self._turn, self.evicted), everything),
+            self._table.told({subject: self._held.get(subject) for subject in subjects}),
+        )
+
+    @refusing
+    def restore(self, saved: Saved) -> None:
+        """On a fresh object, go on from what was saved."""
+        head = self._head.read(saved)
+        if head is not None:
+            self._turn, self.evicted = head.turn, head.evicted
+        for subject, held in sorted(self._table.read(saved), key=lambda one: one[1].turn):
+            self._held[subject] = held

@@ -1,0 +1,39 @@
+"""What the people of the watch room have said: their lists and their verdicts, in force by event time."""
+
+from __future__ import annotations
+
+from detectors.judging import Judge
+from detectors.lists import Lists
+from detectors.verdicts import Verdict
+
+
+class Room:
+    """What is in force at a tick. Nothing is taken back: the newest that is in force stands.
+
+    Examples
+    --------
+    >>> from detectors.lists import Entry
+    >>> room = Room()
+    >>> entry = Entry(account="12", kind="declared", reason="a newsroom", source="its page", list="room")
+    >>> room.put(Lists([entry]), at_ms=5000)
+    >>> [len(room.lists_at(tick_ms)) for tick_ms in (0, 5000)]
+    [0, 1]
+    """
+
+    def __init__(self) -> None:
+        self._lists: list[tuple[int, Lists]] = [(0, Lists())]
+        self.verdicts: list[Verdict] = []
+        """In the order in which they were said."""
+
+    def put(self, lists: Lists, at_ms: int = 0) -> None:
+        """Put lists in force, in place of those before, from an event time on."""
+        self._lists.append((at_ms, lists))
+
+    def lists_at(self, tick_ms: int) -> Lists:
+        """The newest lists that are in force at a tick."""
+        return next(lists for at_ms, lists in reversed(self._lists) if at_ms <= tick_ms)
+
+    def tell(self, judge: Judge) -> None:
+        """Let a judge hear the verdicts that it has not heard yet."""
+        while judge.heard < len(self.verdicts):
+            judge.hear(self.verdicts[judge.heard])
