@@ -1,6 +1,6 @@
 """What the Kafka form promises, tried out: real servers, real workers, and faults at random moments.
 
-    python benchmarks/reliability.py --runs 200          goes on where out/reliability/log.jsonl ends
+    python benchmarks/reliability.py --runs 200          goes on where docs/reliability.jsonl ends
     python benchmarks/reliability.py --seed 7            one run, told in full
     python benchmarks/reliability.py --seeds 1-20 --check    exit 1 when a run fails; the log is left alone
     python benchmarks/reliability.py --summary           the table of docs/reliability.md from the log
@@ -61,6 +61,8 @@ from streams.simulate import parse_scenario, simulate  # noqa: E402
 from streams.sources.posts import decode_item  # noqa: E402
 
 OUT = ROOT / "out" / "reliability"
+LOG = ROOT / "docs" / "reliability.jsonl"
+"""One line a run, kept from series to series."""
 LIMIT_S = 300.0
 """No run takes longer."""
 SPEED = 150
@@ -704,7 +706,7 @@ def run(seed: int, kinds: Sequence[str] | None = None) -> dict[str, Any]:
 def log_lines() -> list[dict[str, Any]]:
     """All results so far."""
     with contextlib.suppress(FileNotFoundError):
-        return [json.loads(line) for line in (OUT / "log.jsonl").read_text().splitlines()]
+        return [json.loads(line) for line in LOG.read_text().splitlines()]
     return []
 
 
@@ -749,7 +751,7 @@ def _several(seeds: Sequence[int], *, logged: bool, jobs: int) -> bool:
         line = json.dumps(result, ensure_ascii=False)
         print(line, flush=True)
         if logged:
-            with (OUT / "log.jsonl").open("a", encoding="utf-8") as log:
+            with LOG.open("a", encoding="utf-8") as log:
                 log.write(line + "\n")
     return well
 
@@ -767,7 +769,6 @@ def main() -> int:
     options = parser.parse_args()
     if options.summary:
         table = summary(log_lines())
-        (OUT / "summary.md").write_text(table + "\n", encoding="utf-8")
         print(table)
         return 0
     if options.runs is not None:
