@@ -154,7 +154,12 @@ PARTS = {
     "groups/text_index.py",
     "groups/comparables.py",
     "groups/references.py",
+    "groups/promoted_pages.py",
     "groups/tag.py",
+    "traits/chance.py",
+    "traits/kinds.py",
+    "traits/results.py",
+    "traits/testing.py",
 }
 """Parts of a detector that stand in a file of their own: their detector's text speaks for them."""
 

@@ -1,13 +1,25 @@
-"""What becomes of accounts and of their posts: suspensions, returns, and posts erased soon after.
+"""What becomes of an account's posts: those that are erased soon after.
 
-An account's memory holds its last `REMEMBERED` posts, each as a checksum of its id and the second in which
-it was posted. By these a deletion is known to be quick: ``deleted - posted <= QUICKLY_MS``. What was posted
-longer ago, or before many others, is told as erased and no more: that it was quick is not known, which is
-not the same as slow.
+What it looks for
+    Posts that are erased within minutes, by which an account leaves no trace, or tries what may be said.
 
-It misses deletions of networks that do not say whose post is gone, and edits that leave nothing of a post.
-It does not prove a purpose: people erase posts for a wrong word.
+Definition
+    An account's memory holds its last `REMEMBERED` posts, each as a checksum of its id and the second in which
+    it was posted. A deletion is *quick* when the post is among them and ``erased - posted <= QUICKLY_MS``.
 
+Defaults, and why
+    Ten minutes: people who find a wrong word find it soon, and so do those who erase on purpose; eight posts
+    are enough for several of each. What was posted longer ago, or before many others, is told as erased and no
+    more: that it was quick is not known, which is not the same as slow.
+
+What it misses
+    Deletions of networks that do not say whose post is gone, and edits that leave nothing of a post.
+
+What it does not prove
+    A purpose: people erase posts for a wrong word.
+
+Examples
+--------
 >>> posted = remembered(b"", "41", 1_500_000_000_000)
 >>> is_quick(posted, "41", 1_500_000_300_000), is_quick(posted, "41", 1_500_000_900_000)
 (True, False)

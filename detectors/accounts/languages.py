@@ -46,6 +46,7 @@ __all__ = ["Tongues", "heard", "language_name", "tongues"]
 
 RECENT = 12
 PAST_POSTS, PAST_SHARE = 8, 0.7
+CHANGED_SHARE = 0.8
 _WIDTH = 2
 
 
@@ -88,7 +89,7 @@ def tongues(recent: bytes, counts: tuple[tuple[str, int], ...], profile: str | N
     if not firm or len(newest) < RECENT:
         return Tongues(usual, other, False)
     most_common = _most_common(newest)
-    changed = most_common != usual and newest.count(most_common) >= PAST_SHARE * RECENT
+    changed = most_common != usual and newest.count(most_common) >= CHANGED_SHARE * RECENT
     return Tongues(usual, other, changed)
 
 

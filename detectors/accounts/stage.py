@@ -38,7 +38,7 @@ Languages = tuple[tuple[str, int], ...]
 class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of the account memory."""
 
-    max_accounts: int = 1_000_000
+    max_accounts: int = 600_000
     """Accounts remembered; beyond it those seen once go first, oldest first."""
     rescore_minutes: int = 60
     """How long an automation score is used before the profile is looked at again."""

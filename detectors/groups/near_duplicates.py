@@ -108,7 +108,7 @@ class NearDuplicateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_un
     """Accounts of one exact text from which it makes no more ties."""
     index_rows: int = 1 << 19
     """Distinct texts in the resemblance index; a power of two."""
-    max_texts: int = 2_000_000
+    max_texts: int = 800_000
     """Distinct texts of which the exact fold is remembered."""
     max_members: int = 20_000
     """Posts kept for one cluster; older ones are only counted."""
