@@ -19,7 +19,7 @@ from detectors.batches import FateSignal, PromotionSignal, SignalBatch
 from detectors.events import Change, Post, Profile, Promotion, Status, milliseconds
 from detectors.findings import Member, account_key, author_of
 from detectors.links import normalise_link
-from detectors.lists import Lists
+from detectors.lists import PUSHING, Lists
 from detectors.state import Changes, Noted, Record, Saved, Sheet, StateError, Table, merged, refusing
 from detectors.text import NO_FINGERPRINT, Fingerprint, fingerprint, names_its_source, read_entities
 
@@ -162,7 +162,7 @@ class Accounts:
                     normalise_tags(tags) if tags else (),
                     bool(links),
                     "@" in post.text and names_its_source(post.text),
-                    account.declared or listed == "declared",
+                    listed == "declared" or (account.declared and listed not in PUSHING),
                     activity,
                 )
             )

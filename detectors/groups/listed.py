@@ -14,9 +14,8 @@ Definition
 
         ratio = (a / n) / ((K + 1) / N),   p = P(X >= a),   X ~ Binomial(a + K, n / (n + N))
 
-    the exact conditional test of two Poisson rates (Przyborowski and Wilenski, 1940). Where listed posts
-    carried the object as often as others, more than a *accounts* would be rarer still than more than a posts,
-    so that p is too large rather than too small. The object is *pushed* when
+    the exact conditional test of two Poisson rates (Przyborowski and Wilenski, 1940). As many distinct
+    accounts are rarer than as many posts, so that p errs on the large side. The object is *pushed* when
 
         a + 1 >= ``min_accounts``,   ratio >= ``ratio``,   m j (j + 1) p <= ``chance``
 
@@ -50,8 +49,6 @@ What it does not prove
 
 Examples
 --------
-Six attributed accounts use a link that one other post in 900 has:
-
 >>> def share(number, listed):
 ...     return ShareSignal(1_500_000_000_000 + number, str(number), f"x\\x1f{number}", 1,
 ...                        Subject("link", "https://news.invalid/1"), listed=listed)
@@ -230,7 +227,7 @@ class Listed:
             self._others[share.object] = {}
             self._changed_others.add(share.object)
         if share.account in one.accounts or len(one.accounts) < self.settings.max_accounts:
-            one.accounts.setdefault(share.account, (self._hour, share.listed))
+            one.accounts[share.account] = self._hour, share.listed
         hours = one.posts.setdefault(share.listed, {})
         hours[self._hour] = hours.get(self._hour, 0) + 1
         one.members.append(_member(share))
@@ -281,8 +278,7 @@ class Listed:
         one.judged = accounts, posts
         one.looks += 1
         evidence = self._evidence(one, tick_ms)
-        ratio, chance = evidence["ratio"], evidence["chance"]
-        if ratio is None or ratio < settings.ratio or chance is None or chance > settings.chance:
+        if (evidence["ratio"] or 0) < settings.ratio or (evidence["chance"] or 0) > settings.chance:
             return None
         one.found = True
         return Finding(
