@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 
+from detectors.forgetting import forget_oldest
 from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
 
 _CASES = 4
@@ -47,11 +48,11 @@ class PastCases:
             self._cases[account] = (*before, case_id)[-_CASES:]
             self._numbers[account] = self._number
             self._changed.add(account)
-        while len(self._cases) > self._max:
-            oldest = next(iter(self._cases))
-            del self._cases[oldest], self._numbers[oldest]
-            self._changed.add(oldest)
-            self.evicted += 1
+        forgot = forget_oldest(self._cases, self._max)
+        for account in forgot.gone:
+            del self._numbers[account]
+        self._changed.update(forgot.gone)
+        self.evicted += forgot.evicted
 
     def shared(self, accounts: Collection[str], least: float) -> list[str]:
         """The cases that had so many of these accounts or more, those with the most first."""

@@ -4,13 +4,14 @@ What it looks for
     Posts that are erased within minutes, by which an account leaves no trace, or tries what may be said.
 
 Definition
-    An account's memory holds its last `REMEMBERED` posts, each as a checksum of its id and the second in which
-    it was posted. A deletion is *quick* when the post is among them and ``erased - posted <= QUICKLY_MS``.
+    An account's memory holds its last `REMEMBERED` posts, each as a checksum of its id and the second in
+    which it was posted. A deletion is *quick* when the post is among them and ``erased - posted <=
+    QUICKLY_MS``.
 
 Defaults, and why
     Ten minutes: people who find a wrong word find it soon, and so do those who erase on purpose; eight posts
-    are enough for several of each. What was posted longer ago, or before many others, is told as erased and no
-    more: that it was quick is not known, which is not the same as slow.
+    are enough for several of each. What was posted longer ago, or before many others, is told as erased and
+    no more: that it was quick is not known, which is not the same as slow.
 
 What it misses
     Deletions of networks that do not say whose post is gone, and edits that leave nothing of a post.

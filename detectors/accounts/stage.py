@@ -18,6 +18,7 @@ from detectors.accounts.fates import is_quick, remembered
 from detectors.batches import FateSignal, PromotionSignal, SignalBatch
 from detectors.events import Change, Post, Profile, Promotion, Status, milliseconds
 from detectors.findings import Member, account_key, author_of
+from detectors.forgetting import forget_oldest
 from detectors.links import normalise_link
 from detectors.lists import PUSHING, Lists
 from detectors.state import Changes, Noted, Record, Saved, Sheet, StateError, Table, merged, refusing
@@ -191,7 +192,7 @@ class Accounts:
         return account
 
     def _new_profiles(self, changes: Sequence[Change]) -> Iterator[_Shown]:
-        """Profiles that the network tells of by themselves; of accounts that never posted here none is kept."""
+        """Profiles that the network tells of by themselves, of accounts that have posted here."""
         for change in changes:
             if change.event == "profile" and change.author_id:
                 account = self.get(account_key(change.platform, change.author_id))
@@ -227,12 +228,13 @@ class Accounts:
         return new, total
 
     def _forget(self) -> None:
-        while len(self) > self.settings.max_accounts:
-            store = self._once or self._again
-            key = next(iter(store))
-            del store[key]
-            self._changed.add(key)
-            self.evicted += 1
+        most = self.settings.max_accounts
+        # A quarter is left to those seen once, or no new account could ever come to a second post.
+        again = forget_oldest(self._again, most - most // 4)
+        once = forget_oldest(self._once, most - len(self._again))
+        for forgot in (again, once):
+            self._changed.update(forgot.gone)
+            self.evicted += forgot.evicted
 
     def _promotion(self, post: Post, member: Member) -> PromotionSignal:
         promoted = post.promoted or Promotion()

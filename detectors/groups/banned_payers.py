@@ -42,6 +42,7 @@ from __future__ import annotations
 
 from detectors.batches import PromotionSignal
 from detectors.findings import Evidence, Finding, Member, Subject, stable_id
+from detectors.forgetting import forget_oldest
 from detectors.groups.payers import Payer, Payers, Sums, add_to, payer_key
 from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
 
@@ -98,11 +99,9 @@ class BannedPayers:
                 breach = self._add(promotion, promotion.banned_ms)
                 touched[breach.key] = breach
         self._changed.update(touched)
-        while len(self._breaches) > self._max_payers:
-            key = next(iter(self._breaches))
-            del self._breaches[key]
-            self._changed.add(key)
-            self.evicted += 1
+        forgot = forget_oldest(self._breaches, self._max_payers)
+        self._changed.update(forgot.gone)
+        self.evicted += forgot.evicted
         return [self._finding(touched[key], totals.get(key), tick_ms) for key in sorted(touched)]
 
     def _add(self, promotion: PromotionSignal, banned_ms: int) -> _Breach:

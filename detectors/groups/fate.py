@@ -74,6 +74,7 @@ import msgspec
 
 from detectors.batches import FateSignal
 from detectors.findings import Evidence, Finding, Subject, stable_id
+from detectors.forgetting import forget_oldest
 from detectors.groups.networks import poisson_tail
 from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
 
@@ -227,16 +228,11 @@ class Fate:
         return kind
 
     def _forget(self) -> None:
-        while len(self._today) > self.settings.max_accounts:
-            account = next(iter(self._today))
-            del self._today[account]
-            self._changed_today.add(account)
-            self.evicted += 1
-        while len(self._erasers) > self.settings.max_erasers:
-            account = next(iter(self._erasers))
-            del self._erasers[account]
-            self._changed_erasers.add(account)
-            self.evicted += 1
+        today = forget_oldest(self._today, self.settings.max_accounts)
+        self._changed_today.update(today.gone)
+        erasers = forget_oldest(self._erasers, self.settings.max_erasers)
+        self._changed_erasers.update(erasers.gone)
+        self.evicted += today.evicted + erasers.evicted
 
     # -- waves -------------------------------------------------------------------------------------
 

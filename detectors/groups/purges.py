@@ -72,6 +72,7 @@ import msgspec
 
 from detectors.batches import FollowerSignal, Signals
 from detectors.findings import Evidence, Finding, Subject, author_of, stable_id
+from detectors.forgetting import forget_oldest
 from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
 
 MINUTE_MS = 60_000
@@ -234,22 +235,15 @@ class Purges:
 
     def _forget(self, minute: int) -> None:
         first = minute - 60 * self.settings.history_hours
-        while self._singles:
-            account = next(iter(self._singles))
-            old = self._singles[account].minute < first
-            if not old and len(self._singles) <= self.settings.max_single_accounts:
-                break
-            del self._singles[account]
-            self._changed_singles.add(account)
-            self.evicted += not old
-        while self._followed:
-            account = next(iter(self._followed))
-            old = self._followed[account].minutes[-1][0] < first
-            if not old and len(self._followed) <= self.settings.max_accounts:
-                break
-            del self._followed[account]
-            self._changed.add(account)
-            self.evicted += not old
+        singles = forget_oldest(
+            self._singles, self.settings.max_single_accounts, lambda single: single.minute < first
+        )
+        self._changed_singles.update(singles.gone)
+        followed = forget_oldest(
+            self._followed, self.settings.max_accounts, lambda one: one.minutes[-1][0] < first
+        )
+        self._changed.update(followed.gone)
+        self.evicted += singles.evicted + followed.evicted
 
     # -- judging -----------------------------------------------------------------------------------
 
@@ -395,11 +389,9 @@ class PurgesTogether:
             self._begun_ms = self._told = 0
 
     def _limit(self, most: int) -> None:
-        while len(self._purges) > most:
-            account = next(iter(self._purges))
-            del self._purges[account]
-            self._changed.add(account)
-            self.evicted += 1
+        forgot = forget_oldest(self._purges, most)
+        self._changed.update(forgot.gone)
+        self.evicted += forgot.evicted
 
     def _together(self, tick_ms: int) -> Finding:
         """All purges of the last hour as one finding, that of the most followers first."""

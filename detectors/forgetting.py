@@ -1,0 +1,60 @@
+"""Forgetting the oldest entries of a dict that is in order of age, in one walk.
+
+A dict keeps the place of a key that was deleted until it grows again, and a walk from its beginning passes
+over all those places. Whoever deletes the oldest key, asks for the next oldest and so on, walks further each
+time: at a hundred thousand keys 40 microseconds for each one. So all keys that must go are found in one
+walk, and where there is no room, room is made for some more at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice, takewhile
+from typing import Generic, NamedTuple, TypeVar
+
+_ROOM = 0.05
+"""Part of the room that is made free at once."""
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+
+class Forgotten(NamedTuple, Generic[_Key, _Value]):
+    """What was forgotten."""
+
+    gone: dict[_Key, _Value]
+    evicted: int
+    """How many of these for want of room, and not because they were old."""
+
+
+def forget_oldest(
+    held: dict[_Key, _Value],
+    most: int,
+    old: Callable[[_Value], bool] | None = None,
+) -> Forgotten[_Key, _Value]:
+    """Delete the oldest entries: those that are old, and where there is no room for the rest some more.
+
+    Parameters
+    ----------
+    held : dict
+        In order of age, the oldest first.
+    most : int
+        Entries that may be held; above it, so many go that a twentieth of the room is free.
+    old : callable, optional
+        Whether an entry is old, by its value. The first that is not ends the search.
+
+    Examples
+    --------
+    >>> store = {"a": 1, "b": 2, "c": 9, "d": 1}
+    >>> forget_oldest(store, 10, lambda value: value < 5), store
+    (Forgotten(gone={'a': 1, 'b': 2}, evicted=0), {'c': 9, 'd': 1})
+    >>> forget_oldest(store, 1)
+    Forgotten(gone={'c': 9, 'd': 1}, evicted=2)
+    """
+    gone = dict(takewhile(lambda one: old(one[1]), held.items())) if old is not None else {}
+    expired = len(gone)
+    left = len(held) - expired
+    if left > most:
+        gone |= islice(held.items(), expired, expired + left - int(most * (1 - _ROOM)))
+    for key in gone:
+        del held[key]
+    return Forgotten(gone, len(gone) - expired)
