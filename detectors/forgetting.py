@@ -12,8 +12,8 @@ from collections.abc import Callable
 from itertools import islice, takewhile
 from typing import Generic, NamedTuple, TypeVar
 
-_ROOM = 0.05
-"""Part of the room that is made free at once."""
+_ROOM = 20
+"""One in so many places is made free at once."""
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
@@ -48,13 +48,13 @@ def forget_oldest(
     >>> forget_oldest(store, 10, lambda value: value < 5), store
     (Forgotten(gone={'a': 1, 'b': 2}, evicted=0), {'c': 9, 'd': 1})
     >>> forget_oldest(store, 1)
-    Forgotten(gone={'c': 9, 'd': 1}, evicted=2)
+    Forgotten(gone={'c': 9}, evicted=1)
     """
     gone = dict(takewhile(lambda one: old(one[1]), held.items())) if old is not None else {}
     expired = len(gone)
     left = len(held) - expired
     if left > most:
-        gone |= islice(held.items(), expired, expired + left - int(most * (1 - _ROOM)))
+        gone |= islice(held.items(), expired, expired + left - most + most // _ROOM)
     for key in gone:
         del held[key]
     return Forgotten(gone, len(gone) - expired)

@@ -391,8 +391,8 @@ def test_memory_is_bounded_and_the_forgotten_are_counted():
         for n in range(500)
     ]
     taken(one, quick)
-    assert len(one) == 150
-    assert one.evicted == 900 + 450
+    assert 140 <= len(one) <= 150
+    assert one.evicted == 1000 + 500 - len(one)
     assert found[-1].accounts_total > 800  # the forgotten stay counted
 
 
