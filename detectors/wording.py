@@ -87,9 +87,9 @@ def _fate(case: Case) -> Both:
 def _what(finding: Finding) -> Both:
     accounts, posts = finding.accounts_total, finding.posts_total
     english, french = RULES[finding.detector].what(finding)
-    if not posts:
-        return f"{english} ({count(accounts)} accounts)", f"{french} ({count_fr(accounts)} comptes)"
-    return (
-        f"{english} ({count(accounts)} accounts, {count(posts)} posts)",
-        f"{french} ({count_fr(accounts)} comptes, {count_fr(posts)} messages)",
-    )
+    size = f"{count(accounts)} account{'s' * (accounts != 1)}"
+    size_fr = f"{count_fr(accounts)} compte{'s' * (accounts != 1)}"
+    if posts:
+        size += f", {count(posts)} post{'s' * (posts != 1)}"
+        size_fr += f", {count_fr(posts)} message{'s' * (posts != 1)}"
+    return f"{english} ({size})", f"{french} ({size_fr})"

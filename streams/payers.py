@@ -11,8 +11,11 @@ from detectors.batches import SignalBatch
 from detectors.events import Post
 from detectors.findings import author_of
 from detectors.groups.payers import Payers, Total
+from detectors.rules.sentences import shortened
 
 _MAX_PAYERS = 500_000
+_SHOWN = 24
+"""Characters of an audience in the table."""
 
 
 class PayerRanking:
@@ -64,8 +67,8 @@ def columns() -> dict[str, Callable[[dict[str, Any]], str]]:
     """The columns of the table: heading, and how a row's figure is shown.
 
     >>> row = {"rank": 1, "value": "Some Paper", "payer_named": True, "currency": "USD", "spend": 1234.5,
-    ...        "posts": 9, "posts_priced": 8, "pages": 2, "impressions": None, "first": "2016-01-01T00:00:00.000Z",
-    ...        "last": "2016-12-31T00:00:00.000Z", "audiences": [{"value": "news", "posts": 9}]}
+    ...        "posts": 9, "posts_priced": 8, "pages": 2, "impressions": None, "first": "2016-01-01T00:00Z",
+    ...        "last": "2016-12-31T00:00Z", "audiences": [{"value": "news", "posts": 9}]}
     >>> [show(row) for show in columns().values()]
     ['1', 'Some Paper', '1,234.50 USD (8 of 9 posts)', '9', '2', '?', '2016-01-01', '2016-12-31', 'news']
     """
@@ -78,7 +81,7 @@ def columns() -> dict[str, Callable[[dict[str, Any]], str]]:
         "shown": lambda row: "?" if row["impressions"] is None else f"{row['impressions']:,}",
         "first": lambda row: row["first"][:10],
         "last": lambda row: row["last"][:10],
-        "aimed at": lambda row: ", ".join(one["value"] for one in row["audiences"][:2]),
+        "aimed at": lambda row: ", ".join(shortened(one["value"], _SHOWN) for one in row["audiences"][:2]),
     }
 
 

@@ -141,7 +141,10 @@ def _check(settings: Settings) -> None:
             0 < settings.co_sharing.quick_s <= settings.co_sharing.window_s,
             "co_sharing.quick_s must be above 0, and co_sharing.window_s not below it",
         ),
-        (settings.networks.chance > 0, "networks.chance must be above 0"),
+        (
+            settings.networks.chance > 0 and settings.sponsored.chance > 0 and settings.listed.chance > 0,
+            "networks.chance, sponsored.chance and listed.chance must be above 0",
+        ),
         (
             settings.rising.slot_minutes > 0
             and settings.rising.min_samples <= settings.rising.history_slots

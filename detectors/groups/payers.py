@@ -55,6 +55,7 @@ import msgspec
 
 from detectors.batches import PromotionSignal
 from detectors.findings import Subject
+from detectors.forgetting import forget_oldest
 from detectors.lists import folded
 from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
 
@@ -189,7 +190,8 @@ class Payers:
         payer = self._held(key, promotion)
         self._turn += 1
         payer.turn = self._turn
-        payer.last_ms = member.time_ms
+        payer.first_ms = min(payer.first_ms, member.time_ms)
+        payer.last_ms = max(payer.last_ms, member.time_ms)
         add_to(payer.sums, promotion)
         if member.account in payer.pages or len(payer.pages) < _PAGES:
             payer.pages[member.account] = payer.pages.get(member.account, 0) + 1
@@ -212,13 +214,13 @@ class Payers:
         return payer
 
     def _forget(self) -> None:
-        while len(self) > self._max_payers:
-            # A quarter is kept for those of one post, or no new payer could ever come to a second one.
-            store = self._once if len(self._once) > self._max_payers // 4 else self._again
-            key = next(iter(store))
-            del store[key]
-            self._changed.add(key)
-            self.evicted += 1
+        most = self._max_payers
+        # A quarter is kept for those of one post, or no new payer could ever come to a second one.
+        again = forget_oldest(self._again, most - most // 4)
+        once = forget_oldest(self._once, most - len(self._again))
+        for forgot in (again, once):
+            self._changed.update(forgot.gone)
+            self.evicted += forgot.evicted
 
     def totals(self) -> list[Total]:
         """One row for each payer and currency.

@@ -14,11 +14,12 @@ from itertools import chain
 
 from detectors.batches import PromotionSignal
 from detectors.currencies import EVERYWHERE, home_currencies
-from detectors.findings import Member, Subject
+from detectors.findings import Member, Subject, author_of
+from detectors.forgetting import forget_oldest
 from detectors.lists import folded
 from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
 
-MINUTE_MS = 60_000
+MINUTE_MS, DAY_MS = 60_000, 86_400_000
 _PARTS, _LONGEST = 64, 100
 """Parts of one audience, and characters of one."""
 _TARGETINGS, _MINUTES, _MONIES, _NAMES, _MEMBERS = 32, 256, 32, 8, 8
@@ -33,13 +34,15 @@ class Page(Record, tag="promoted_pages"):
     party: int
     turn: int
     posts: int
+    compared: int
+    """Posts that it had when it was last compared with others."""
     declared: bool
     banned: bool
     """Whether a payer of its posts was banned by the room's lists at that time."""
     unnamed: int
     """Posts of which nobody is named as the payer."""
     payers: dict[str, str]
-    """Names of the others, as first written, by their folded form."""
+    """Names of the others, as first written, by their folded form; without its own."""
     targetings: dict[tuple[str, ...], str]
     """The parts of each audience, with the newest post that was aimed so; the oldest use first."""
     money: dict[Subject, str]
@@ -150,7 +153,8 @@ class Pages:
         self._aim(page, parts, member.post_id)
         for money in monies(promotion.currency, parts):
             self._pay(page, money, member.post_id)
-        self._note_minute(page, member.time_ms // MINUTE_MS, member.post_id)
+        if member.time_ms % DAY_MS:  # at midnight stands what has a date only
+            self._note_minute(page, member.time_ms // MINUTE_MS, member.post_id)
         self._name(page, promotion.payer or "")
         self._changed.add(page.account)
         return page
@@ -160,7 +164,7 @@ class Pages:
         if page is not None:
             self._again[account] = page
             return page
-        page = Page(account, self._turn, 0, 0, False, False, 0, {}, {}, {}, {}, [])
+        page = Page(account, self._turn, 0, 0, 0, False, False, 0, {}, {}, {}, {}, [])
         self._once[account] = page
         self.parties[page.party] = {account: page}
         self.parts[account] = Counter()
@@ -170,6 +174,7 @@ class Pages:
         if not parts:
             return
         if page.targetings.pop(parts, None) is None:
+            page.compared = 0
             self._count_targeting(page, parts)
         page.targetings[parts] = post_id
         if len(page.targetings) > _TARGETINGS:
@@ -221,10 +226,10 @@ class Pages:
         self.of_hour[minute % 60] -= 1
 
     def _name(self, page: Page, payer: str) -> None:
-        """Note who paid. A page belongs to the first payer that it names."""
+        """Note who paid. A page belongs to the first payer that it names; naming itself, it names nobody."""
         name = folded(payer)
-        if not name:
-            page.unnamed += 1
+        page.unnamed += not name
+        if not name or name == folded(author_of(page.account)):
             return
         if not page.payers:
             self.named[page.party] += 1
@@ -269,14 +274,14 @@ class Pages:
 
     def forget(self) -> list[Page]:
         """Forget pages for want of room; those that are gone."""
-        gone = []
-        while len(self) > self._max_pages:
-            # A quarter is kept for pages of one post, or no new page could ever come to a second one.
-            store = self._once if len(self._once) > self._max_pages // 4 else self._again
-            page = store.pop(next(iter(store)))
+        most = self._max_pages
+        # A quarter is kept for pages of one post, or no new page could ever come to a second one.
+        again = forget_oldest(self._again, most - most // 4)
+        once = forget_oldest(self._once, most - len(self._again))
+        gone = [*again.gone.values(), *once.gone.values()]
+        for page in gone:
             self._drop(page)
             self._changed.add(page.account)
-            gone.append(page)
         self.evicted += len(gone)
         return gone
 

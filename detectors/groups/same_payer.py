@@ -13,7 +13,8 @@ Definition
     * *Currency* c. If both pages pay in c for audiences in countries of another money
       (`detectors.currencies`; dollars and euros are paid everywhere, and are no sign):
       p = (n + 1) / (N + 100) over parties with a named payer, the mean of a beta distribution: one advertiser
-      in a hundred, until as many were seen. Pages without a payer may all be one, and make nothing common.
+      in a hundred, until as many were seen. Pages that name nobody but themselves may all be one, and make
+      nothing common.
       If neither page names a country of that money: p = (n + 1/2) / (N + 1), or the largest share of c among
       the parties that use some part of the two audiences, which then explains it (a town and its money).
     * *Targeting*. An audience is cut at commas, colons, semicolons and "or" into *parts*; a part weighs
@@ -139,44 +140,63 @@ def needed(pages: Pages, chance: float) -> float:
 
 
 def candidates(pages: Pages, page: Page) -> list[Page]:
-    """Pages of other parties that share a rare part of an audience with a page, or a minute; in order."""
+    """Pages of other parties that may be alike: two signs need an unusual currency or the same minutes.
+
+    Those that share both a currency and a rare part of an audience with a page, and those that share two
+    minutes.
+    """
     found: dict[str, Page] = {}
-    for part in pages.parts[page.account]:
-        users = pages.users[Subject("audience", part)]
-        if len(users) <= CROWD_PARTIES:
-            for party in users:
-                found |= pages.parties[party]
-    for minute in page.minutes:
-        if len(pages.in_minute[minute]) <= CROWD_PAGES:
-            found |= pages.in_minute[minute]
+    paid = {party for money in _unusual(pages, page) for party in pages.users[money]}
+    if len(paid) > 1:
+        parts = (pages.users[Subject("audience", part)] for part in pages.parts[page.account])
+        aimed = {party for users in parts if len(users) <= CROWD_PARTIES for party in users}
+        for party in paid & aimed:
+            found |= pages.parties[party]
+    together = (pages.in_minute[minute] for minute in page.minutes)
+    met = Counter(account for here in together if len(here) <= CROWD_PAGES for account in here)
+    for account, times in met.items():
+        if times > 1 and (other := pages.get(account)) is not None:
+            found[account] = other
     return [found[account] for account in sorted(found) if found[account].party != page.party]
 
 
-def compare(pages: Pages, one: Page, other: Page, least: float = 0.0) -> Likeness:
-    """What two pages have in common.
+def _unusual(pages: Pages, page: Page) -> Iterator[Subject]:
+    """The currencies of a page that may be a sign."""
+    for money in page.money:
+        rare = len(pages.users[money]) * 2**SIGN_BITS < len(pages.parties)
+        if money.kind == "abroad" or (money.kind == "currency" and rare):
+            yield money
 
-    Parameters
-    ----------
-    pages : Pages
-        All of them, for what is rare.
-    one, other : Page
-    least : float
-        Bits below which nobody asks: the targeting, which takes longest, is not looked at where it could not
-        make them.
-    """
-    others = _Others(pages, {one.party, other.party})
+
+def compare(pages: Pages, one: Page, other: Page) -> Likeness:
+    """What two pages have in common."""
+    others = _Others(pages, one.party, other.party)
     currency, money = _currency(pages, one, other, others)
+    targeting, parts = _targeting(pages, one, other, others)
     minutes, times = _minutes(pages, one, other)
-    targeting, parts = _targeting(pages, one, other, others, max(SIGN_BITS, least - currency - minutes))
     return Likeness(currency, targeting, minutes, money, parts, times)
 
 
-class _Others:
-    """How common things are among all parties but some."""
+def alike(pages: Pages, one: Page, other: Page, bits: float) -> bool:
+    """Whether two signs or more give so many bits together."""
+    others = _Others(pages, one.party, other.party)
+    currency, _ = _currency(pages, one, other, others)
+    minutes, _ = _minutes(pages, one, other)
+    if not currency and not minutes:  # which is so of nearly all
+        return False
+    shared = pages.parts[one.account].keys() & pages.parts[other.account].keys()
+    if currency + minutes + sum(sorted(map(others.bits, shared))) < bits:
+        return False
+    likeness = compare(pages, one, other)
+    return likeness.signs >= 2 and likeness.bits >= bits
 
-    def __init__(self, pages: Pages, aside: set[int]) -> None:
-        self._users, self._named, self._aside = pages.users, pages.named, aside
-        self._parties = len(pages.parties) - len(aside)
+
+class _Others:
+    """How common things are among all parties but two."""
+
+    def __init__(self, pages: Pages, one: int, other: int) -> None:
+        self._users, self._named, self._aside = pages.users, pages.named, {one, other}
+        self._parties = len(pages.parties) - len(self._aside)
 
     def having(self, what: Subject) -> int:
         """Parties that have something."""
@@ -216,7 +236,7 @@ class _Others:
         return self._users.get(what) or Counter()
 
     def _without(self, parties: Counter[int]) -> int:
-        return len(parties) - sum(party in parties for party in self._aside)
+        return len(parties) - len(self._aside & parties.keys())
 
 
 def _currency(pages: Pages, one: Page, other: Page, others: _Others) -> tuple[float, str | None]:
@@ -234,20 +254,18 @@ def _chance_of_currency(code: str, pages: Pages, one: Page, other: Page, others:
         return (others.named_having(abroad) + _ABROAD) / (others.named() + _PAYERS)
     if home in one.money or home in other.money or not pages.enough():
         return 1.0
+    chance = others.share(paid)
+    if -math.log2(chance) < SIGN_BITS:
+        return chance
     aimed = (Subject("audience", part) for part in pages.parts[one.account] | pages.parts[other.account])
-    known = [part for part in aimed if others.having(part) >= _KNOWN]
-    return max([others.share(paid), *(others.share_among(paid, part) for part in known)])
+    known = (part for part in aimed if others.having(part) >= _KNOWN)
+    return max([chance, *(others.share_among(paid, part) for part in known)])
 
 
-def _targeting(
-    pages: Pages, one: Page, other: Page, others: _Others, least: float
-) -> tuple[float, tuple[str, ...]]:
+def _targeting(pages: Pages, one: Page, other: Page, others: _Others) -> tuple[float, tuple[str, ...]]:
     if not pages.enough():
         return 0.0, ()
-    mine, theirs = pages.parts[one.account], pages.parts[other.account]
-    weights = {part: others.bits(part) for part in mine | theirs}
-    if sum(weights[part] for part in sorted(mine.keys() & theirs.keys())) < least:
-        return 0.0, ()
+    weights = {part: others.bits(part) for part in pages.parts[one.account] | pages.parts[other.account]}
     near = set(chain.from_iterable(_near(each, other.targetings, weights) for each in one.targetings))
     told = (part for part in near if weights[part] >= _PART_BITS)
     rare = sorted(told, key=lambda part: (-weights[part], part))[:_CHAIN]

@@ -9,11 +9,11 @@ What it looks for
 Definition
     Two pages of different parties are *linked* when at least two of the three signs of
     `detectors.groups.same_payer` together have as many bits as chance hardly gives one page in
-    ``1 / chance``. They are one party from then on, which counts once in what is common. A *network* is a
-    party of ``min_pages`` pages or more with a link in it: the pages that are linked, directly or over
-    others, and those of the payers whom they name. It is told when it has ``min_pages``, and again when its
-    pages or its posts have grown by a quarter, or when a payer in it breaks a ban. What becomes an alert is
-    decided in `detectors.rules`.
+    ``1 / chance``. They are one party from then on, which counts once in what is common. A page is compared
+    when its posts have grown by a quarter, or are aimed in a new way. A *network* is a party of ``min_pages``
+    pages or more with a link in it: the pages that are linked, directly or over others, and those of the
+    payers whom they name. It is told when it is one, and again when its pages or its posts have grown by a
+    quarter, or when a payer in it breaks a ban. What becomes an alert is decided in `detectors.rules`.
 
 Defaults, and why
     ``chance`` 0.01: a network of a hundred pages has one stranger in it by chance, and random links are far
@@ -62,7 +62,7 @@ from detectors.findings import Edge, Evidence, Finding, Subject, stable_id
 from detectors.groups.banned_payers import BannedPayers
 from detectors.groups.payers import Payers, Total
 from detectors.groups.promoted_pages import MINUTE_MS, Page, Pages
-from detectors.groups.same_payer import Likeness, candidates, compare, needed
+from detectors.groups.same_payer import Likeness, alike, candidates, compare, needed
 from detectors.pairs import Pair, pair_key, pair_of
 from detectors.state import Changes, Noted, Record, Saved, Table, merged, refusing
 
@@ -70,7 +70,7 @@ _SHOWN_ACCOUNTS, _SHOWN_EDGES, _SHOWN_POSTS, _SHOWN_PAYERS = 500, 50, 50, 10
 _SHOWN_SHARED, _SHOWN_MINUTES = 5, 2
 """Of one link."""
 NOBODY = Subject("payer", "unknown")
-"""Subject of a network of which no page names its payer."""
+"""Subject of a network of which no page names another as its payer."""
 
 
 class SponsoredSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -164,13 +164,14 @@ class Sponsored:
     # -- links -------------------------------------------------------------------------------------
 
     def _link(self, page: Page, tick_ms: int) -> None:
-        """Link a page with those that it is like."""
+        """Link a page that has grown with those that it is like."""
+        if page.posts < page.compared * self.settings.growth:
+            return
+        page.compared = page.posts
         least = needed(self._pages, self.settings.chance)
         for other in candidates(self._pages, page):
-            if other.party == page.party:  # by another link, a moment ago
-                continue
-            likeness = compare(self._pages, page, other, least)
-            if likeness.signs < 2 or likeness.bits < least:
+            # Some have come to the same party by another link, a moment ago.
+            if other.party == page.party or not alike(self._pages, page, other, least):
                 continue
             one, two = sorted((page.account, other.account))
             self._tie(one, two)
@@ -260,7 +261,7 @@ class Sponsored:
             "pages": len(pages),
             "links": len(links),
             "payers": payers,
-            "unnamed": sum(not page.payers for page in pages.values()),
+            "unnamed": sum(page.unnamed == page.posts for page in pages.values()),
             "named_share": self._pages.named_share(),
             "banned": sum(page.banned for page in pages.values()),
             "currency": sum(each.currency > 0 for each in signs),
