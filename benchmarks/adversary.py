@@ -2,9 +2,9 @@
 
     python benchmarks/adversary.py [--rate 5000] [--minutes 60] [--limit-mib 2048] [--json]
 
-Every post is by a new account with a full profile, and names a new hashtag, a new link and a new account; some
-are reposts of posts that never come again, promoted by payers that never come again, or erased at once. So
-nothing is ever shared, and everything is a reason to remember something. The embedded pipeline takes them
+Every post is by a new account with a full profile, and names a new hashtag, a new link and a new account;
+some are reposts of posts that never come again, promoted by payers that never come again, or erased at once.
+So nothing is ever shared, and everything is a reason to remember something. The embedded pipeline takes them
 with all detectors on, as fast as it can; the memory of the process is read from the running process every
 minute of event time. Exit 1 if it was ever above the limit.
 """
@@ -22,8 +22,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from detectors.events import Change, Item, Post, Profile, Promotion  # noqa: E402
-from streams.embedded import Pipeline, spare_collector  # noqa: E402
+from detectors.events import Change, Item, Post, Profile, Promotion
+from streams.embedded import Pipeline, spare_collector
 
 START = datetime(2022, 4, 10, 18, tzinfo=UTC)
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"

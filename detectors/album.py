@@ -63,6 +63,7 @@ _KEPT = (
 """Columns in which what was known stays when a later look does not know it, with how they say so."""
 _BLANK = np.zeros((), dtype=ROW)
 _BLANK["seen_s"] = -1
+_ASKED = np.dtype([("account", "<u8"), ("platform", "<u4"), ("usual", "<u2")])
 _MOST_16, _MOST_32 = 2**15 - 1, 2**31 - 1
 _FIRST_ROWS = 1024
 
@@ -115,6 +116,7 @@ class Album:
         self._places: dict[int, int] = {}
         self._free: list[int] = []
         self._names: dict[int, str] = {}
+        self._recent: tuple[int, Places, Rows] | None = None
         self._changed: Noted[int] = Noted()
         self._changed_names: Noted[int] = Noted()
         self._row_table, self._name_table, self._head = Table(_Row), Table(_Name), Sheet(_Head)
@@ -136,12 +138,26 @@ class Album:
         held = self._places
         return np.array([held[one] for one in accounts if one in held], dtype=np.int64)
 
+    def recent(self, since_s: int) -> tuple[Places, Rows]:
+        """Places of the accounts seen since then, with what is asked of all: account, platform, usual.
+
+        Many groups are compared at one tick, so the answer is kept until the album changes.
+        """
+        if self._recent is None or self._recent[0] != since_s:
+            places = np.flatnonzero(self._table["seen_s"] >= max(since_s, 0))
+            seen = np.empty(len(places), dtype=_ASKED)
+            for name in _ASKED.names or ():
+                seen[name] = self._table[name][places]
+            self._recent = since_s, places, seen
+        return self._recent[1:]
+
     # -- taking in ---------------------------------------------------------------------------------
 
     def take(self, looks: Sequence[Look], tick_ms: int) -> None:
         """Put the looks of one tick into the album, whatever their order."""
         if not looks:
             return
+        self._recent = None
         newest = {look.account: look for look in sorted(looks, key=lambda one: (one.account, one.seen_s))}
         rows = np.array([self._row(look) for look in newest.values()], dtype=ROW)
         places = self._settle(newest)

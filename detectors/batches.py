@@ -263,7 +263,8 @@ class SignalBatch:
     def signals(self) -> Signals:
         """The same as one signal a (post, subject)."""
         signals = Signals(self.tick_ms, [], [], [], [], [], promotions=self.promotions)
-        texts, tags = signals.texts, signals.tags
+        texts, tags, shares, mentions = signals.texts, signals.tags, signals.shares, signals.mentions
+        signals.listed = sum(map(self.listed.count, PUSHING))
         followed: dict[str, FollowerSignal] = {}
         rows = zip(
             self.posts,
@@ -277,7 +278,6 @@ class SignalBatch:
         for post, member, print_, links, strangers, listed in rows:
             canary = post.platform == CANARY
             signals.posts += not canary
-            signals.listed += listed in PUSHING
             if print_.key:
                 texts.append(TextSignal(member, post.text, print_.key, print_.folded))
                 signals.canaries += canary
@@ -286,7 +286,7 @@ class SignalBatch:
                 key = print_.key if not repost else text_key(post.ref_id) if post.ref_id else 0
                 tags.append(TagSignal(member, member.hashtags, key, not repost))
             for subject in _objects(post, member, links):
-                signals.shares.append(
+                shares.append(
                     ShareSignal(
                         post.time_ms,
                         post.id,
@@ -304,7 +304,7 @@ class SignalBatch:
                     _count_followers(followed, post, amplifier.source, post.ref_author)
             elif member.targets:
                 for target in dict.fromkeys(member.targets):
-                    signals.mentions.append(
+                    mentions.append(
                         MentionSignal(
                             member,
                             target,
@@ -332,7 +332,9 @@ def _objects(post: Post, member: Member, links: tuple[str, ...]) -> list[Subject
     ref = f"{post.platform}\x1f{post.ref_id}" if post.ref_id else ""
     if post.kind == "repost":
         return [Subject("post", ref)] if ref else []
-    objects = [Subject("link", link) for link in links]
+    objects: list[Subject] = []
+    if links:
+        objects += [Subject("link", link) for link in links]
     if post.media:
         objects += [Subject("media", f"{post.platform}\x1f{name}") for name in dict.fromkeys(post.media)]
     if ref and post.kind == "reply":

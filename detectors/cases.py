@@ -102,9 +102,7 @@ class Cases:
         if grown or self._stirred or (self._wake_ms is not None and self._wake_ms <= tick_ms):
             yield from self._due(tick_ms)
             yield from self._follow(tick_ms)
-            self._wake_ms = min(
-                (self._deadline(case, tick_ms) for case in self._open.values()), default=None
-            )
+            self._wake_ms = min((self._deadline(case, tick_ms) for case in self._open.values()), default=None)
 
     def note(self, fates: Sequence[FateSignal]) -> None:
         """Take in what became of accounts and posts, in canonical order."""

@@ -77,29 +77,33 @@ def beside(album: Album, accounts: Iterable[int], now_s: int, seed: int) -> Side
     table = album.table
     places = album.places(representatives(accounts))
     group = table[places]
-    eligible = table["seen_s"] >= max(now_s - _DAY_S, 0)
-    eligible[places] = False
-    eligible &= np.isin(table["platform"], np.unique(group["platform"]))
-    here = np.flatnonzero(eligible)
-    here = here[np.argsort(_shuffled(table["account"][here], seed))]
+    here, seen = album.recent(now_s - _DAY_S)
+    apart = ~np.isin(here, places)
+    here, platforms, usual = here[apart], seen["platform"][apart], seen["usual"][apart]
+    order = _shuffled(seen["account"][apart], seed)
     fair = np.zeros(len(here), dtype=bool)
     drawn = np.zeros(len(here), dtype=bool)
-    platforms, usual = table["platform"][here], table["usual"][here]
     for platform in np.unique(group["platform"]):
         members = group["usual"][group["platform"] == platform]
-        of_platform = platforms == platform
-        fair[np.flatnonzero(of_platform)[: max(_OTHERS, 8 * len(members))]] = True
+        of_platform = np.flatnonzero(platforms == platform)
+        fair[_first(of_platform, order, len(members))] = True
         for language, count in zip(*np.unique(members, return_counts=True), strict=True):
-            alike = np.flatnonzero(of_platform & (usual == language))
-            drawn[alike[: max(_OTHERS, 8 * int(count))]] = True
+            alike = of_platform[usual[of_platform] == language]
+            drawn[_first(alike, order, int(count))] = True
     kept = fair | drawn
     others = table[here[kept]]
-    order = np.argsort(others["account"])
+    sorting = np.argsort(others["account"])
     return Sides(
-        np.concatenate([group, others[order]]),
+        np.concatenate([group, others[sorting]]),
         len(group),
-        np.concatenate([np.ones(len(group), dtype=bool), fair[kept][order]]),
+        np.concatenate([np.ones(len(group), dtype=bool), fair[kept][sorting]]),
     )
+
+
+def _first(places: Integers, order: NDArray[np.uint64], members: int) -> Integers:
+    """Those that stand first in a random order, as many as are asked for beside so many members."""
+    wanted = max(_OTHERS, 8 * members)
+    return places if len(places) <= wanted else places[np.argpartition(order[places], wanted)[:wanted]]
 
 
 def _shuffled(accounts: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:
@@ -128,12 +132,14 @@ def stratified(sides: Sides, *, matched: bool = True) -> Strata | None:
     rest = platforms << 16 | 0xFFFF
     stratum = np.where(alone, stratum, np.where(fair, rest, _NOWHERE))
     for platform in np.unique(platforms[:size]):
-        here = platforms == platform
         shared = platform << 16 | 0xFFFF
         if (stratum[:size] == shared).any() and (stratum[size:] == shared).sum() < ENOUGH_OTHERS:
-            stratum[here] = np.where(fair[here], shared, _NOWHERE)  # all languages together
-            if (stratum[size:] == shared).sum() < ENOUGH_OTHERS:
+            here = np.unique(
+                stratum[size:][alone[size:] & (platforms[size:] == platform)], return_counts=True
+            )
+            if not len(here[0]):
                 return None
+            stratum[stratum == shared] = here[0][np.argmax(here[1])]  # they join the largest language
     members, drawn = [], []
     weights, others = np.zeros(len(rows)), np.zeros(len(rows))
     for one in np.unique(stratum[:size]):

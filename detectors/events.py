@@ -92,8 +92,9 @@ class Post(msgspec.Struct, kw_only=True, gc=False):
     """One public message, repost, reply or quote, normalised (`vigie.post.v1`).
 
     `time_ms` is `created_at` in milliseconds since the epoch, set on decoding; it is the event time.
-    `hashtags`, `mentions` and `links` are None where the network gave none (then they are read from the
-    text) and empty where there are none.
+    `claimed_at` is what the author's device said where it is not believed; `created_at` is then when the
+    network saw the post. `hashtags`, `mentions` and `links` are None where the network gave none (then they
+    are read from the text) and empty where there are none.
     """
 
     id: str
@@ -104,6 +105,7 @@ class Post(msgspec.Struct, kw_only=True, gc=False):
     kind: Kind = "original"
     text: str = ""
     received_at: Moment | None = None
+    claimed_at: Moment | None = None
     edited_at: Moment | None = None
     precision_s: float | None = None
     lang: str | None = None
@@ -158,7 +160,7 @@ _decoder = msgspec.json.Decoder(Post)
 _generic = msgspec.json.Decoder()
 
 _ID_FIELDS = ("id", "author_id", "ref_id", "ref_author_id", "conversation_id")
-_TIME_FIELDS = ("created_at", "received_at", "edited_at", "ref_created_at")
+_TIME_FIELDS = ("created_at", "received_at", "claimed_at", "edited_at", "ref_created_at")
 _ID_LISTS = ("mentions", "media")
 _PROFILE_TIMES = ("created_at", "observed_at")
 

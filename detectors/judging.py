@@ -84,7 +84,7 @@ class Judge:
         self.lists = Lists()
         """The room's lists; whoever has new ones puts them here between two ticks."""
         self.heard = 0
-        """Verdicts heard so far. Those that wait are not kept: whoever goes on from here is told them again."""
+        """Verdicts heard so far. Those that wait are not kept: whoever goes on is told them again."""
         self._verdicts: list[Verdict] = []
         self.judged = 0
         self.open_groups: set[str] = set()
@@ -135,8 +135,10 @@ class Judge:
             *self.networks.take(repeated, self.repetition, posts=posts, tick_ms=tick_ms),
         ]
         self.cases.note(fates)
-        self._rule(tick_ms)
         yield from self.cases.take(self._assess(findings, tick_ms), tick_ms)
+        # After them: a verdict may be on a case that they have opened.
+        if self._rule(tick_ms):
+            yield from self.cases.take([], tick_ms)
 
     def silence(self, until_ms: int) -> Iterator[Revision]:
         """Judge cases at the ticks without posts, up to a time, at which one is due."""
@@ -158,11 +160,13 @@ class Judge:
         self._verdicts.append(verdict)
         self.heard += 1
 
-    def _rule(self, tick_ms: int) -> None:
+    def _rule(self, tick_ms: int) -> bool:
+        """Let the verdicts that are due come into force; whether there were any."""
         due = [verdict for verdict in self._verdicts if verdict.at_ms <= tick_ms]
         self._verdicts = [verdict for verdict in self._verdicts if verdict.at_ms > tick_ms]
         for verdict in due:
             self.cases.rule(verdict)
+        return bool(due)
 
     def finish(self, findings: list[Finding]) -> Iterator[Revision]:
         """What waits at the end of an input: the last findings, and what a cool-down holds back."""

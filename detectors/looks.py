@@ -37,7 +37,7 @@ class Look(msgspec.Struct, array_like=True, gc=False):
     score: int = UNKNOWN
     """Automation score, 0 to 1000."""
     woke_days: int = UNKNOWN
-    """Days of silence, 90 or more, out of which it woke of late; 0 where it was not so silent."""
+    """Days of silence, 90 or more, out of which it woke of late; see `detectors.accounts.dormancy`."""
     usual: int = NO_LANGUAGE
     """Code of the language that it usually writes, see `language_code`."""
     spoken: int = NO_LANGUAGE

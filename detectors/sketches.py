@@ -12,7 +12,7 @@ chapter 3.4: texts of Jaccard similarity s meet in at least one of b bands of r 
 
 from __future__ import annotations
 
-from itertools import chain
+from itertools import chain, combinations
 from typing import TypeVar
 
 import numpy as np
@@ -38,7 +38,7 @@ _BAND_SALT = _random.integers(0, 2**63, BANDS, dtype=np.uint64)
 # Bands take their rows from four different rounds, so that an empty bin cannot fill a band by itself.
 _BAND_ORDER = np.arange(ROWS).reshape(ROUNDS, BINS).T.reshape(-1)
 
-_Number = TypeVar("_Number", np.int64, np.uint64)
+_Number = TypeVar("_Number", np.int64, np.uint32, np.uint64)
 Rows = NDArray[np.int64]
 Signatures = NDArray[np.uint32]
 Digests = NDArray[np.uint8]
@@ -99,11 +99,40 @@ def _ascii_similarities(pairs: list[tuple[str, str]]) -> list[float]:
     counts = sizes[texts].ravel()
     position = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts - starts[texts].ravel(), counts)
     pair = np.repeat(np.arange(2 * len(pairs), dtype=np.uint64) // np.uint64(2), counts)
-    merged = np.sort(pair << np.uint64(32) | codes[position] & np.uint64(_MASK))
+    # The runs of a pair are sorted already, and the stable sort begins with such runs.
+    merged = np.sort(pair << np.uint64(32) | codes[position] & np.uint64(_MASK), kind="stable")
     twice = merged[1:][merged[1:] == merged[:-1]] >> np.uint64(32)
     shared = np.bincount(twice.astype(np.int64), minlength=len(pairs))
     values: list[float] = (shared / (sizes[texts].sum(axis=1) - shared)).tolist()
     return values
+
+
+def mutual_similarities(texts: list[str]) -> list[float]:
+    """Jaccard similarity of the shingles of a few folded texts, each with each, as `combinations` pairs them.
+
+    >>> mutual_similarities(["abcde", "abcd", "efgh"])
+    [0.5, 0.0, 0.0]
+    """
+    if len(texts) < 2:
+        return []
+    if not all(map(str.isascii, texts)):
+        sets = map(shingles, texts)
+        return [jaccard(one, other) for one, other in combinations(sets, 2)]
+    parts = [_codes(text) for text in texts]
+    codes = np.concatenate(parts)
+    distinct = _distinct(codes)
+    # Which text has which shingle, as ones; a row times another is what both have.
+    has = np.zeros((len(texts), len(distinct)), dtype=np.int64)
+    has[np.repeat(np.arange(len(texts)), [len(part) for part in parts]), distinct.searchsorted(codes)] = 1
+    shared = has @ has.T
+    sizes = shared.diagonal()
+    alike = (shared / (sizes[:, None] + sizes - shared)).tolist()
+    return [value for place, row in enumerate(alike, 1) for value in row[place:]]
+
+
+def _codes(text: str) -> NDArray[np.uint32]:
+    """The shingles of an ASCII text: at each place its four characters, read as one number of 32 bits."""
+    return np.ndarray(len(text) - (SHINGLE - 1), dtype="<u4", buffer=text.encode(), strides=(1,))
 
 
 def _distinct(values: NDArray[_Number]) -> NDArray[_Number]:
@@ -152,13 +181,12 @@ def signatures(texts: list[str]) -> Signatures:
         hashes += (points[offset : offset + len(hashes)] ^ np.uint32(offset)) * _CHAR_A[offset]
     inside, owner = _runs(lengths)
     hashes = _mix(hashes[inside])
-    base = owner[inside] * ROWS
+    first = owner[inside] * ROWS
     result = np.full(count * ROWS, _MASK, dtype=np.uint32)
     for number in range(ROUNDS):
         hashed = hashes * _ROUND_A[number] + _ROUND_B[number]
-        cell = base + (hashed >> np.uint32(28))
-        cell += number * BINS
-        np.minimum.at(result, cell, hashed)
+        np.minimum.at(result, first + (hashed >> np.uint32(28)), hashed)
+        first += BINS
     return result.reshape(count, ROWS)
 
 

@@ -13,12 +13,13 @@ import hashlib
 import re
 import unicodedata
 from functools import lru_cache
-from typing import NamedTuple
+
+import msgspec
 
 MENTION, LINK, NUMBER = "\x01", "\x02", "\x03"
 """Slots in a folded text: one control character each, so that a plain text with slots stays ASCII."""
 
-_SPACED = {slot: f" {slot} " for slot in (MENTION, LINK, NUMBER)}
+_MENTION_SLOT, _LINK_SLOT, _NUMBER_SLOT = (f" {slot} " for slot in (MENTION, LINK, NUMBER))
 
 MIN_FOLDED = 24
 """Folded characters from which a text is judged by its words alone; shorter ones also by tags and names."""
@@ -46,6 +47,7 @@ _KINDS = {
 _TRAILING = ".,;:!?…)]}»”\"'"
 _SOURCE = re.compile(r"(?:^|\W)(?:via|par|source|h/t|rt|mt|lu sur|read on)\s*:?\s*[@＠]\w", re.IGNORECASE)
 _HAND_REPOST = re.compile(r"^(?:rt|mt) ?\x01 ?")
+_LEADING = MENTION + " "
 _COMBINING = re.compile("[\u0300-\u036f\u200b-\u200f\u2018\u2019\ufe0f]+")
 
 # Letters of other scripts, and Latin letters without a decomposition, that are read as plain Latin ones.
@@ -126,7 +128,7 @@ def _fold_beyond(problem: UnicodeError) -> tuple[bytes, int]:
 codecs.register_error("vigie-fold", _fold_beyond)
 
 
-class Entities(NamedTuple):
+class Entities(msgspec.Struct, frozen=True, gc=False):
     """What a text itself shows: its slotted form and the entities in it."""
 
     slotted: str
@@ -136,7 +138,7 @@ class Entities(NamedTuple):
     links: tuple[str, ...]
 
 
-class Fingerprint(NamedTuple):
+class Fingerprint(msgspec.Struct, frozen=True, gc=False):
     """A text reduced to what copies have in common."""
 
     folded: str
@@ -178,20 +180,20 @@ def read_entities(text: str) -> Entities:
     links: list[str] = []
 
     def slot(match: re.Match[str]) -> str:
-        found = match.group()
-        kind = _KINDS.get(found[0], "number")
+        found = match[0]
+        kind = _KINDS.get(found[0])
+        if kind is None:
+            return _NUMBER_SLOT
         if kind == "mention":
             mentions.append(found[1:])
-            return _SPACED[MENTION]
-        if kind == "tag":
-            if found[1:].isdigit():
-                return _SPACED[NUMBER]
-            hashtags.append(found[1:])
-            return " "
-        if kind == "number":
-            return _SPACED[NUMBER]
-        links.append(found.rstrip(_TRAILING))
-        return _SPACED[LINK]
+            return _MENTION_SLOT
+        if kind == "link":
+            links.append(found.rstrip(_TRAILING))
+            return _LINK_SLOT
+        if found[1:].isdigit():
+            return _NUMBER_SLOT
+        hashtags.append(found[1:])
+        return " "
 
     return Entities(_TOKEN.sub(slot, text), tuple(hashtags), tuple(mentions), tuple(links))
 
@@ -220,16 +222,21 @@ def strip_slots(folded: str) -> str:
     """Drop link slots, leading mentions and a hand-made repost mark from a folded text."""
     if LINK in folded:
         folded = " ".join(folded.replace(LINK, " ").split())
-    folded = folded.lstrip(MENTION + " ")
-    if folded.startswith(("rt", "mt")):
-        folded = _HAND_REPOST.sub("", folded).lstrip(MENTION + " ")
+    folded = folded.lstrip(_LEADING)
+    if folded[:2] in ("rt", "mt"):
+        folded = _HAND_REPOST.sub("", folded).lstrip(_LEADING)
     return folded.rstrip()
+
+
+_BLAKE2B = hashlib.blake2b(digest_size=8)
+"""Copied for each text, since reading the parameters takes longer than hashing."""
 
 
 def text_key(folded: str) -> int:
     """Stable 64-bit key of a folded text (BLAKE2b), the same in every process."""
-    digest = hashlib.blake2b(folded.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "little") or 1
+    state = _BLAKE2B.copy()
+    state.update(folded.encode("utf-8", "surrogatepass"))
+    return int.from_bytes(state.digest(), "little") or 1
 
 
 def names_its_source(text: str) -> bool:

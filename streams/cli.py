@@ -9,9 +9,10 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from importlib import import_module
-from typing import NoReturn, TypeAlias
+from typing import NoReturn, TypeAlias, get_args
 
 from detectors import __version__
+from detectors.case import Status
 from detectors.groups.exact_co_sharing import KINDS as EDGE_KINDS
 from detectors.groups.exact_co_sharing import MAX_WINDOW_MS
 from streams import commands
@@ -21,6 +22,7 @@ from streams.metrics import SEVERITIES
 from streams.outputs.terminal import printable
 from streams.ranking import KINDS as TOP_KINDS
 from streams.sources.formats import FORMATS
+from streams.sources.live.settings import NAMES as NETWORKS
 from streams.sources.opening import InputError
 
 _INPUT_HELP = "a file (plain, .gz or .zst), or - for standard input"
@@ -43,15 +45,19 @@ def _add(
     does: str,
     examples: str,
 ) -> argparse.ArgumentParser:
-    parser = commands_.add_parser(
+    parser = _described(commands_, name, does, examples)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _described(commands_: _Commands, name: str, does: str, examples: str) -> argparse.ArgumentParser:
+    return commands_.add_parser(
         name,
         help=does,
         description=f"{does[0].upper()}{does[1:]}.",
         epilog=f"examples:\n{examples}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(run=run)
-    return parser
 
 
 def _add_input(parser: argparse.ArgumentParser) -> None:
@@ -94,19 +100,43 @@ def _replay(commands_: _Commands) -> None:
         "  some-stream | vigie replay -",
     )
     _add_input(parser)
+    parser.add_argument(
+        "--speed", type=_positive, metavar="X", help="event seconds a second (default: as fast as it can)"
+    )
+    _add_judging(parser)
+    watch = _add(
+        commands_,
+        "watch",
+        commands.watch,
+        "read a live network, judge it and print the alerts, until Ctrl-C (docs/networks.md)",
+        "  vigie watch bluesky\n"
+        "  vigie watch mastodon --set mastodon.instances=https://mastodon.social --show notice\n"
+        "  VIGIE_X__TOKEN=… vigie watch x --set x.rules=rules.txt --alerts alerts.jsonl",
+    )
+    watch.add_argument("source", choices=NETWORKS, help="the network; http takes posts that others push")
+    watch.add_argument(
+        "--place", metavar="FILE", help="where it is kept how far the network was read, to go on from there"
+    )
+    watch.add_argument("--rejects", metavar="FILE", help="keep refused records here, with the reason")
+    _add_judging(watch)
+
+
+def _add_judging(parser: argparse.ArgumentParser) -> None:
     _add_json(parser)
     parser.add_argument("--alerts", metavar="OUT.jsonl", help="write every alert here, one JSON a line")
     parser.add_argument("--config", metavar="C.toml", help="settings file (see `vigie config show`)")
     _add_set(parser)
-    parser.add_argument(
-        "--speed", type=_positive, metavar="X", help="event seconds a second (default: as fast as it can)"
-    )
     parser.add_argument("--store", metavar="PATH", help="keep what was judged here, for `vigie explain`")
     parser.add_argument(
         "--lists",
         action="append",
         metavar="FILE",
         help="a list of accounts, CSV or YAML (docs/lists.md); may be given several times",
+    )
+    parser.add_argument(
+        "--verdicts",
+        metavar="FILE",
+        help="what `vigie case` said of the cases, in force by event time (docs/cases.md)",
     )
     parser.add_argument(
         "--metrics-port", type=_port, metavar="N", help="serve Prometheus metrics on 127.0.0.1:N"
@@ -157,11 +187,11 @@ def _others(commands_: _Commands) -> None:
         commands_,
         "top",
         commands.top,
-        "rank hashtags, texts, sources, links or targets, alerted or not",
+        "rank hashtags, texts, sources, links, targets, or payers of promoted posts, alerted or not",
         "  vigie top hashtags posts.jsonl\n"
         "  vigie top sources tweets.jsonl --format twitter-v1 --limit 5 --json",
     )
-    top.add_argument("kind", choices=TOP_KINDS)
+    top.add_argument("kind", choices=(*TOP_KINDS, commands.PAYERS))
     _add_input(top)
     top.add_argument("--limit", type=_positive_int, default=20, metavar="N", help="rows (default 20)")
     _add_json(top)
@@ -228,9 +258,15 @@ def _kafka(commands_: _Commands) -> None:
         "send posts to Kafka, from files or a live stream; a restart goes on where it was",
         "  vigie produce posts.jsonl.gz\n"
         "  vigie produce night.jsonl --speed 60 --set kafka.bootstrap=broker-1:9092,broker-2:9092\n"
-        "  some-stream | vigie produce - --name some-stream --metrics-port 9465",
+        "  some-stream | vigie produce - --name some-stream --metrics-port 9465\n"
+        "  vigie produce bluesky                                    # or mastodon, x, http: docs/networks.md",
     )
     _add_input(produce)
+    produce.add_argument(
+        "--place",
+        metavar="FILE",
+        help="where it is kept how far a network was read (default: ~/.local/state/vigie/NAME.json)",
+    )
     _add_json(produce)
     _add_settings(produce)
     produce.add_argument(
@@ -269,13 +305,17 @@ def _kafka(commands_: _Commands) -> None:
     _add_settings(topics)
     _add_json(topics)
     _alerts(commands_)
+    _cases(commands_)
     _service(commands_)
     _lists(commands_)
 
 
 def _lists(commands_: _Commands) -> None:
-    lists = commands_.add_parser(
-        "lists", help="check lists of accounts, compare two versions, put them in force in all workers"
+    lists = _described(
+        commands_,
+        "lists",
+        "check lists of accounts, compare two versions, put them in force in all workers",
+        "  vigie lists check room.csv\n  vigie lists publish room.csv",
     )
     actions = lists.add_subparsers(required=True, metavar="ACTION", parser_class=_Parser)
     check = _add(
@@ -362,11 +402,139 @@ def _alerts(commands_: _Commands) -> None:
     )
 
 
-def _later(name: str, module: str = "commands") -> Callable[[argparse.Namespace], int]:
+def _cases(commands_: _Commands) -> None:
+    cases = _described(
+        commands_,
+        "case",
+        "read the cases and answer them (docs/cases.md)",
+        "  vigie case list --alerts alerts.jsonl\n"
+        "  vigie case show c5f01 --alerts alerts.jsonl\n"
+        '  vigie case dismiss c5f01 --reason "a fan club" --for 12h',
+    )
+    actions = cases.add_subparsers(required=True, metavar="ACTION", parser_class=_Parser)
+    _reading_cases(actions)
+    _judging_cases(actions)
+
+
+def _reading_cases(actions: _Commands) -> None:
+    listing = _case(
+        actions,
+        "list",
+        _later("list_cases", "case_commands", "streams"),
+        "list the cases as they stand, the most severe first",
+        "  vigie case list --alerts alerts.jsonl\n"
+        "  vigie case list --severity critical --severity warning --status open --status updated\n"
+        "  vigie case list --json",
+    )
+    listing.add_argument(
+        "--status",
+        action="append",
+        choices=get_args(Status),
+        help="only these; may be given several times (default: all but merged)",
+    )
+    listing.add_argument(
+        "--severity", action="append", choices=SEVERITIES, help="only these; may be given several times"
+    )
+    _add_language(listing)
+    _add_json(listing)
+    show = _case(
+        actions,
+        "show",
+        _later("show_case", "case_commands", "streams"),
+        "print one case in full, with its verdict and its fate",
+        "  vigie case show c5f01 --alerts alerts.jsonl\n  vigie case show c5f01 --language fr",
+    )
+    _add_case(show)
+    _add_language(show)
+    _add_json(show)
+    export = _case(
+        actions,
+        "export",
+        _later("export_case", "case_commands", "streams"),
+        "write the evidence of one case: its posts as CSV, or its newest alert as JSON",
+        "  vigie case export c5f01 --out posts.csv\n  vigie case export c5f01 --format json --out case.json",
+    )
+    _add_case(export)
+    export.add_argument(
+        "--format",
+        choices=("csv", "json"),
+        default="csv",
+        help="csv: posts in columns of the information-operations archive; json: the whole alert",
+    )
+    export.add_argument("--out", metavar="FILE", help="default: standard output")
+    precision = _case(
+        actions,
+        "precision",
+        _later("show_precision", "case_commands", "streams"),
+        "say of each detector how many of its cases were confirmed, and how many dismissed or retracted",
+        "  vigie case precision --alerts alerts.jsonl\n  vigie case precision --json",
+    )
+    _add_json(precision)
+
+
+def _judging_cases(actions: _Commands) -> None:
+    verdicts = {
+        "dismiss": "hear no more of a case, for a while or for good: it is nothing, or nothing for this room",
+        "confirm": "say that a case is what its alert says",
+        "retract": "take a case back that should not have been told",
+        "note": "add a remark that decides nothing, and takes back what was decided before",
+    }
+    for action, does in verdicts.items():
+        files = "--alerts alerts.jsonl --verdicts verdicts.jsonl"
+        examples = f'  vigie case {action} c5f01 --reason "a fan club" {files}\n'
+        if action == "dismiss":
+            examples += f'  vigie case {action} c5f01 --reason "until the match is over" --for 12h'
+        else:
+            examples += f'  vigie case {action} c5f01 --reason "as their club says" --by mona'
+        parser = _case(actions, action, _later("judge_case", "verdict_commands", "streams"), does, examples)
+        parser.set_defaults(action=action)
+        _add_case(parser)
+        parser.add_argument("--reason", required=True, metavar="R", help="why, in a sentence")
+        if action == "dismiss":
+            end = parser.add_mutually_exclusive_group()
+            end.add_argument("--for", dest="length", metavar="7d|12h|30m", help="how long, in event time")
+            end.add_argument("--until", metavar="TIME", help="up to when (default: for good)")
+        parser.add_argument(
+            "--at",
+            metavar="TIME",
+            help="event time from which on (default: right after the newest alert of the case)",
+        )
+        parser.add_argument("--by", metavar="WHO", help="who says so (default: the login name)")
+        parser.add_argument(
+            "--verdicts",
+            metavar="FILE",
+            help="add the verdict here, for `vigie replay --verdicts`; needs --alerts (default: to Kafka)",
+        )
+
+
+def _case(
+    actions: _Commands, name: str, run: Callable[[argparse.Namespace], int], does: str, examples: str
+) -> argparse.ArgumentParser:
+    parser = _add(actions, name, run, does, examples)
+    parser.add_argument(
+        "--alerts",
+        metavar="FILE",
+        help="read them from what `vigie replay --alerts` wrote, not from Kafka",
+    )
+    _add_settings(parser)
+    return parser
+
+
+def _add_case(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("case", metavar="CASE", help="its id, or as much of its beginning as no other has")
+
+
+def _add_language(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--language", choices=("en", "fr"), default="en", help="of what was seen")
+
+
+def _later(
+    name: str, module: str = "commands", package: str = "streams.kafka"
+) -> Callable[[argparse.Namespace], int]:
     """A command that loads the Kafka client only when it is run."""
 
     def run(chosen: argparse.Namespace) -> int:
-        command: Callable[[argparse.Namespace], int] = getattr(import_module(f"streams.kafka.{module}"), name)
+        command: Callable[[argparse.Namespace], int] = getattr(import_module(f"{package}.{module}"), name)
         return command(chosen)
 
     return run

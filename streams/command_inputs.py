@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 from pathlib import Path
 from typing import BinaryIO
@@ -11,7 +12,10 @@ from typing import BinaryIO
 import orjson
 
 from detectors.events import Rejection, from_mapping
+from streams.embedded import Settings
 from streams.sources.formats import Reader, open_source
+from streams.sources.live.feed import Feed
+from streams.sources.live.places import PlaceFile
 from streams.sources.opening import InputError
 from streams.sources.records import Rejected, Tally
 from streams.telling import say
@@ -31,11 +35,35 @@ def open_inputs(chosen: argparse.Namespace) -> list[Reader]:
     return readers
 
 
+def open_feed(name: str, in_force: Settings, place: str | Path | None, rejects: Rejects) -> Feed:
+    """A live network, read from where it was left off.
+
+    Raises
+    ------
+    InputError
+    """
+    # Brings a client of HTTP with it, which no other command needs.
+    from streams.sources.live.networks import NETWORKS  # noqa: PLC0415
+
+    client = NETWORKS[name].client(getattr(in_force, name))
+    if place is not None:
+        Path(place).parent.mkdir(parents=True, exist_ok=True)
+    return Feed(client, PlaceFile(place) if place is not None else None, on_rejected=rejects, notice=say)
+
+
+def default_place(name: str) -> Path:
+    """Where it is written how far a network was read."""
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "vigie" / f"{name}.json"
+
+
 def spare_inputs(chosen: argparse.Namespace) -> None:
     """Refuse to write over what is read."""
+    verdicts = getattr(chosen, "verdicts", None)
+    names = [*chosen.files, *(getattr(chosen, "lists", None) or ()), *([verdicts] if verdicts else ())]
     for flag in ("alerts", "rejects", "store"):
         path = getattr(chosen, flag, None)
-        for name in chosen.files:
+        for name in names:
             with contextlib.suppress(OSError):
                 if path is not None and Path(path).samefile(name):
                     raise InputError(f"--{flag} {path} is also an input: choose another file.")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from rich.console import Console
 from rich.table import Table
@@ -13,26 +14,30 @@ from rich.table import Table
 from detectors.events import Item
 from detectors.severity import CRITICAL, NOTICE, WARNING
 from streams import explain as explaining
-from streams import metrics, ranking, settings
+from streams import metrics, payers, ranking, settings
 from streams.clock import clock_ms
-from streams.command_inputs import Rejects, moment_of, open_inputs, spare_inputs, tell_reading
+from streams.command_inputs import Rejects, moment_of, open_feed, open_inputs, spare_inputs, tell_reading
 from streams.edges import Collected, as_csv, as_json
-from streams.embedded import Alert, Pipeline
+from streams.embedded import Alert, Pipeline, Settings
 from streams.lists import ListFiles
 from streams.outputs.alert_file import AlertFile
+from streams.outputs.case_table import case_table
 from streams.outputs.terminal import Terminal, printable
 from streams.replay import Run, play, summary
 from streams.simulate import ScenarioError, load_scenario
 from streams.simulate import write as write_scenario
 from streams.sources.convert import convert_to_lines
 from streams.sources.formats import items_of, posts_of
+from streams.sources.live.feed import Feed
 from streams.sources.opening import InputError
 from streams.sources.ordering import in_order
 from streams.sources.records import Tally
 from streams.stores.sqlite import Store
 from streams.telling import console, print_json, progress, say
+from streams.verdict_file import VerdictFile
 
 _Item = TypeVar("_Item", bound=Item)
+PAYERS = "payers"
 _LATE_WARNING = 0.01
 _SHOWN_FINDINGS = 3
 
@@ -44,9 +49,41 @@ def replay(chosen: argparse.Namespace) -> int:
         raise InputError("- reads a live stream: it cannot be merged with files, which must be sorted first.")
     in_force = settings.load(chosen.config, flags=chosen.set)
     spare_inputs(chosen)
+    tally, rejects = Tally(), Rejects(chosen.rejects)
+    batches = items_of(open_inputs(chosen), tally, rejects, clock_ms)
+    return _judge(chosen, in_force, _Source(batches, tally, rejects, live))
+
+
+def watch(chosen: argparse.Namespace) -> int:
+    """`vigie watch`."""
+    in_force = settings.load(chosen.config, flags=chosen.set)
+    chosen.files, chosen.speed = [], None
+    spare_inputs(chosen)
+    rejects = Rejects(chosen.rejects)
+    feed = open_feed(chosen.source, in_force, chosen.place, rejects)
+    before = signal.signal(signal.SIGINT, lambda number, frame: feed.close())
+    try:
+        return _judge(chosen, in_force, _Source(iter(feed), feed.tally, rejects, live=True, feed=feed))
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class _Source(NamedTuple):
+    """Where posts come from."""
+
+    batches: Iterator[list[Item]]
+    tally: Tally
+    rejects: Rejects
+    live: bool
+    feed: Feed | None = None
+    """Of a live network."""
+
+
+def _judge(chosen: argparse.Namespace, in_force: Settings, source: _Source) -> int:
+    """Let the posts of a source through the pipeline, tell the alerts, and at the end the numbers."""
+    tally, rejects = source.tally, source.rejects
     alert_file = AlertFile(chosen.alerts) if chosen.alerts else None
     store = Store(chosen.store, write=True) if chosen.store else None
-    rejects = Rejects(chosen.rejects)
     pipeline = Pipeline(
         in_force,
         on_judged=store.note_judged if store else None,
@@ -54,15 +91,14 @@ def replay(chosen: argparse.Namespace) -> int:
     )
     lists = ListFiles(chosen.lists or in_force.lists.files, say)
     pipeline.room.put(lists.load())
-    tally, run = Tally(), Run()
+    verdicts = VerdictFile(chosen.verdicts, say) if chosen.verdicts else None
+    run = Run()
     if chosen.metrics_port:
         metrics.serve(chosen.metrics_port, metrics.PipelineCollector(pipeline, tally, run.alerts))
     out = console()
     terminal = None if chosen.json else Terminal(out, chosen.show, chosen.language)
     try:
-        for alert in _play(
-            chosen, pipeline, run, items_of(open_inputs(chosen), tally, rejects, clock_ms), lists, live=live
-        ):
+        for alert in _play(chosen, pipeline, run, source, lists, verdicts):
             if alert_file:
                 alert_file.write(alert)
             if store:
@@ -76,7 +112,8 @@ def replay(chosen: argparse.Namespace) -> int:
         if store:
             store.close()
     tell_reading(tally, keeps=chosen.rejects is not None)
-    numbers = summary(run, pipeline, dict(tally.reasons), tally.events)
+    events = pipeline.tallies.events + tally.events - tally.changes
+    numbers = summary(run, pipeline, dict(tally.reasons), events)
     _warn_late(numbers["posts"])
     if chosen.json:
         print_json(numbers)
@@ -89,17 +126,33 @@ def _play(
     chosen: argparse.Namespace,
     pipeline: Pipeline,
     run: Run,
-    batches: Iterator[list[Item]],
+    source: _Source,
     lists: ListFiles,
-    *,
-    live: bool,
+    verdicts: VerdictFile | None,
 ) -> Iterator[Alert]:
     """The alerts of a replay, with progress while it sorts and while it watches."""
-    if not live:
+    batches, feed = source.batches, source.feed
+    if not source.live:
         with progress("reading and sorting", "posts") as tell:
             batches = _all_read(in_order(batches, progress=tell))
     with progress("watching", "posts") as tell:
-        yield from play(batches, pipeline, run, speed=chosen.speed, live=live, lists=lists, on_progress=tell)
+
+        def taken(count: int) -> None:
+            tell(count)
+            if feed is not None:
+                feed.taken(count)
+
+        yield from play(
+            batches,
+            pipeline,
+            run,
+            speed=chosen.speed,
+            live=source.live,
+            lists=lists,
+            verdicts=verdicts,
+            now=clock_ms if feed is None else feed.reached_ms,
+            on_progress=taken,
+        )
 
 
 def _all_read(batches: Iterator[list[Item]]) -> Iterator[list[Item]]:
@@ -142,28 +195,11 @@ def _print_summary(out: Console, numbers: dict[str, Any], run: Run, chosen: argp
         data for data in run.cases.values() if data["severity"] != "notice" and data["status"] != "merged"
     ]
     if shown:
-        table = Table(box=None, pad_edge=False, show_edge=False)
-        for column in ("severity", "score", "case", "from", "to", "accounts", "what was seen"):
-            table.add_column(column, justify="right" if column in ("score", "accounts") else "left")
-        for data in sorted(shown, key=lambda data: -data["score"]):
-            table.add_row(
-                data["severity"],
-                str(data["score"]),
-                data["case_id"][:9],
-                data["window"]["start"][5:16].replace("T", " "),
-                data["window"]["end"][5:16].replace("T", " "),
-                f"{data['group']['accounts_total']:,}",
-                printable(_short(data["summary"][chosen.language])),
-            )
-        out.print(table)
+        out.print(case_table(shown, chosen.language))
     if cases["notice"] and chosen.show != "notice":
         out.print(f"The {cases['notice']} notices are printed with --show notice.")
     if chosen.alerts:
         out.print(f"All alerts are in {chosen.alerts}.")
-
-
-def _short(sentence: str) -> str:
-    return sentence if len(sentence) <= 180 else f"{sentence[:179]}…"
 
 
 def convert(chosen: argparse.Namespace) -> int:
@@ -267,7 +303,8 @@ def top(chosen: argparse.Namespace) -> int:
     tally, rejects = Tally(), Rejects(chosen.rejects)
     try:
         with progress("counting", "posts") as tell:
-            ranked = ranking.rank(_told(posts_of(open_inputs(chosen), tally, rejects), tell), chosen.kind)
+            posts = _told(posts_of(open_inputs(chosen), tally, rejects), tell)
+            ranked = payers.rank(posts) if chosen.kind == PAYERS else ranking.rank(posts, chosen.kind)
     finally:
         rejects.close()
     tell_reading(tally, keeps=chosen.rejects is not None)
@@ -276,7 +313,7 @@ def top(chosen: argparse.Namespace) -> int:
         print_json(rows)
         return 0
     table = Table(box=None, pad_edge=False, show_edge=False)
-    columns = ranking.columns(chosen.kind)
+    columns = payers.columns() if chosen.kind == PAYERS else ranking.columns(chosen.kind)
     for column in columns:
         # Only the subject may be folded where the terminal is narrow.
         text = column == chosen.kind

@@ -37,6 +37,7 @@ from detectors.subjects import Subjects
 from detectors.windows import Gate, TickBuffer, TimeSettings
 from streams.kafka.settings import KafkaSettings, RedisSettings, WorkerSettings
 from streams.room import Room
+from streams.sources.live.settings import BlueskySettings, HttpSettings, MastodonSettings, XSettings
 
 Alert = dict[str, Any]
 
@@ -75,6 +76,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     pairs: PairSettings = msgspec.field(default_factory=PairSettings)
     networks: NetworkSettings = msgspec.field(default_factory=NetworkSettings)
     cases: CaseSettings = msgspec.field(default_factory=CaseSettings)
+    bluesky: BlueskySettings = msgspec.field(default_factory=BlueskySettings)
+    mastodon: MastodonSettings = msgspec.field(default_factory=MastodonSettings)
+    x: XSettings = msgspec.field(default_factory=XSettings)
+    http: HttpSettings = msgspec.field(default_factory=HttpSettings)
     lists: ListFileSettings = msgspec.field(default_factory=ListFileSettings)
     kafka: KafkaSettings = msgspec.field(default_factory=KafkaSettings)
     redis: RedisSettings = msgspec.field(default_factory=RedisSettings)
@@ -86,7 +91,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return hashlib.blake2b(msgspec.json.encode(detection, order="sorted"), digest_size=6).hexdigest()
 
 
-_ELSEWHERE = ("lists", "kafka", "redis", "worker")
+_ELSEWHERE = ("bluesky", "mastodon", "x", "http", "lists", "kafka", "redis", "worker")
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ from detectors.events import Rejection, milliseconds
 from detectors.lists import KINDS, Entry, Lists, identity
 from streams.sources.cells import moment
 from streams.sources.opening import InputError, open_input
-from streams.sources.tabular import find_delimiter
+from streams.sources.rows import find_delimiter
 
 REQUIRED = ("account", "reason", "source", "kind")
 COLUMNS = (*REQUIRED, "since", "platform", "handle")

@@ -15,6 +15,7 @@ from streams.clock import clock_ms
 from streams.embedded import Alert, Pipeline
 from streams.lists import ListFiles
 from streams.pacing import LIVE_MS, Pace, with_silence
+from streams.verdict_file import VerdictFile
 
 _LOOK_S = 1.0
 """Seconds between two looks at the files of the lists."""
@@ -50,6 +51,8 @@ def play(
     speed: float | None = None,
     live: bool = False,
     lists: ListFiles | None = None,
+    verdicts: VerdictFile | None = None,
+    now: Callable[[], int] = clock_ms,
     on_progress: Callable[[int], None] | None = None,
 ) -> Iterator[Alert]:
     """Feed posts to the pipeline and yield its alerts, stamped with the time of publishing.
@@ -65,6 +68,10 @@ def play(
         Whether time passes while nothing comes: the watermark then follows the clock, less the grace.
     lists : ListFiles, optional
         The room's lists; when they change, the new ones are in force from the next tick on.
+    verdicts : VerdictFile, optional
+        What analysts say of the cases, in force by event time; what is appended meanwhile counts too.
+    now : callable
+        Up to when a live stream was read, in milliseconds since the epoch: the present, unless it is behind.
     on_progress : callable, optional
         Told the number of posts taken in so far.
     """
@@ -77,16 +84,29 @@ def play(
             if (changed := lists.changed()) is not None:
                 pipeline.room.put(changed)
         for part in pace.parts(posts) if pace else [posts]:
+            if verdicts is not None:
+                pipeline.room.verdicts += verdicts.new()
             yield from _stamped(pipeline.feed(part), run)
             seen += len(part)
             if on_progress is not None:
                 on_progress(seen)
         if live and not posts:
-            now_ms = clock_ms()
+            now_ms = now()
             # A recording piped in has no present: only a stream that is near the clock is moved by it.
             if now_ms - pipeline.gate.watermark_ms < LIVE_MS:
                 yield from _stamped(pipeline.advance(now_ms - pipeline.gate.grace_ms), run)
     yield from _stamped(pipeline.finish(), run)
+    if verdicts is not None:
+        pipeline.room.verdicts += verdicts.new()
+        yield from _stamped(_answers(pipeline, run), run)
+
+
+def _answers(pipeline: Pipeline, run: Run) -> Iterator[Alert]:
+    """What the verdicts on the last alerts change: time goes on to the tick at which they are in force."""
+    said = [verdict.at_ms for verdict in pipeline.room.verdicts if verdict.case_id in run.cases]
+    if said:
+        tick_ms = pipeline.buffer.tick_ms
+        yield from pipeline.advance(max(-(-max(said) // tick_ms) * tick_ms, pipeline.judge.last_tick))
 
 
 def _stamped(alerts: Iterator[Alert], run: Run) -> Iterator[Alert]:

@@ -74,6 +74,8 @@ def toml_line(name: str, value: Any) -> str:
     >>> toml_line("prefix", "room-1."), toml_line("password", "********")
     ('prefix = "room-1."', '# password = "********"')
     """
+    if isinstance(value, list | tuple):
+        return f"{name} = {json.dumps(list(value), ensure_ascii=False)}"
     if not isinstance(value, str):
         return f"{name} = {str(value).lower() if isinstance(value, bool) else value}"
     # What JSON writes of a text, TOML reads, but for one character.
@@ -84,7 +86,9 @@ def toml_line(name: str, value: Any) -> str:
 def _flag(flag: str) -> tuple[str, str]:
     setting, equals, value = flag.partition("=")
     if not equals or "." not in setting:
-        if "password" in flag or "redis" in flag:  # it is not said which part of it is the secret
+        if (
+            "password" in flag or "redis" in flag or "token" in flag
+        ):  # it is not said which part of it is the secret
             raise InputError("--set of a secret must be written as --set redis.password=…")
         raise InputError(f"--set {flag!r} is no setting: write it as --set hashtags.window_minutes=10.")
     return setting.strip(), value.strip()

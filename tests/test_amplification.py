@@ -32,8 +32,8 @@ from detectors.severity import WARNING, assess
 from streams import cli
 from streams.ranking import Ranking
 from streams.simulate import load_scenario, simulate
-from streams.sources.convert import encode_post
 from streams.sources.formats import open_source
+from streams.sources.posts import encode_post
 
 WINDOW = 60
 HALF_LIFE = 12 * 60 * MINUTE

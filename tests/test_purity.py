@@ -159,7 +159,6 @@ PARTS = {
     "traits/chance.py",
     "traits/kinds.py",
     "traits/results.py",
-    "traits/testing.py",
 }
 """Parts of a detector that stand in a file of their own: their detector's text speaks for them."""
 

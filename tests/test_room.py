@@ -27,9 +27,7 @@ from streams.lists import ListFiles
 from streams.replay import Run, play
 from streams.room import Room
 
-TEXT = (
-    "the harbour was sold last night to those who paid the minister and nobody here will say so"
-)
+TEXT = "the harbour was sold last night to those who paid the minister and nobody here will say so"
 
 
 def entry(account: str, kind: str = "attributed", **more) -> Entry:

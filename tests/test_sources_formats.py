@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from detectors.events import REASONS, decode_line, from_mapping
 from streams.sources import ordering
 from streams.sources.convert import convert_to_lines
-from streams.sources.formats import FORMATS, open_source, posts_of, shipped_mapping
+from streams.sources.formats import FORMATS, open_source, posts_of
 from streams.sources.opening import InputError
 from streams.sources.ordering import in_order
 from streams.sources.records import Tally
@@ -60,12 +60,6 @@ def test_json_is_guessed_and_said(tmp_path, line, format):
     for batch in reader:
         tally.add(batch)
     assert tally.posts + tally.events + tally.rejected == 3
-
-
-def test_shipped_tables_are_guessed(tmp_path):
-    for format in ("io-archive", "ira-538"):
-        header = ",".join(["more", *reversed(shipped_mapping(format).columns())]).encode()
-        assert open_source(saved(tmp_path, header)).format == format
 
 
 def test_a_mapping_means_csv(tmp_path):

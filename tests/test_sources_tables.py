@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from detectors.events import REASONS
 from streams.sources import tabular
-from streams.sources.formats import open_source, shipped_mapping
+from streams.sources.formats import open_source
 from streams.sources.lines import blocks
 from streams.sources.mapping import parse_mapping, read_mapping
 from streams.sources.opening import InputError
@@ -226,77 +226,6 @@ def test_a_mapping_that_cannot_be_read(tmp_path):
     (tmp_path / "bad.toml").write_bytes(b"\xff")
     with pytest.raises(InputError, match="not UTF-8"):
         read_mapping(tmp_path / "bad.toml")
-
-
-IO_COLUMNS = [
-    "tweetid", "userid", "user_display_name", "user_screen_name", "user_reported_location",
-    "user_profile_description", "user_profile_url", "follower_count", "following_count",
-    "account_creation_date", "account_language", "tweet_language", "tweet_text", "tweet_time",
-    "tweet_client_name", "in_reply_to_userid", "in_reply_to_tweetid", "quoted_tweet_tweetid",
-    "is_retweet", "retweet_userid", "retweet_tweetid", "latitude", "longitude", "quote_count",
-    "reply_count", "like_count", "retweet_count", "hashtags", "urls", "user_mentions",
-]  # fmt: skip
-
-
-def io_row(**cells):
-    given = {
-        "tweetid": BIG,
-        "userid": "Ab+c=",
-        "tweet_time": "2017-08-06 08:15",
-        "is_retweet": "false",
-        **cells,
-    }
-    out = io.StringIO()
-    writer = csv.DictWriter(out, IO_COLUMNS)
-    writer.writeheader()
-    writer.writerow(given)
-    return out.getvalue()
-
-
-def test_the_operations_archive_with_and_without_polls():
-    table = io_row(
-        tweet_text="RT @cat_watch: All cats &amp; none", is_retweet="true", retweet_userid="7",
-        retweet_tweetid=BIG + 2, follower_count="8654", account_creation_date="2015-01-15",
-        hashtags="[cats, dogs]",
-        urls="[http://example.org/?a=1,2, http://example.net/]", user_mentions="['7', '8']",
-    )  # fmt: skip
-    post = one(table, shipped_mapping("io-archive"))
-    assert (post.id, post.author_id, post.kind, post.text) == (str(BIG), "Ab+c=", "repost", "All cats & none")
-    assert (post.ref_id, post.ref_author_id, post.precision_s) == (str(BIG + 2), "7", 60.0)
-    assert (post.hashtags, post.mentions) == (["cats", "dogs"], ["7", "8"])
-    assert post.links == ["http://example.org/?a=1,2", "http://example.net/"]
-    assert (post.author.followers, post.author.following) == (8654, None)
-    header, cells = table.splitlines()
-    assert one(f"{header},poll_choices\n{cells},\n", shipped_mapping("io-archive")) == post
-
-
-def test_replies_and_quotes_of_the_operations_archive():
-    reply = one(io_row(in_reply_to_userid="7", in_reply_to_tweetid="5", quoted_tweet_tweetid="4"),
-                shipped_mapping("io-archive"))  # fmt: skip
-    assert (reply.kind, reply.ref_id, reply.ref_author_id) == ("reply", "5", "7")
-    quote = one(io_row(quoted_tweet_tweetid="4"), shipped_mapping("io-archive"))
-    assert (quote.kind, quote.ref_id, quote.ref_author_id) == ("quote", "4", None)
-
-
-IRA = (
-    "external_author_id,author,content,region,language,publish_date,harvested_date,following,followers,updates,"
-    "post_type,account_type,retweet,account_category,new_june_2018,alt_external_id,tweet_id,article_url,"
-    "tco1_step1,tco2_step1,tco3_step1\n"
-    "906000000000000000,CAT_WATCH,All cats &amp; none,Unknown,English,10/1/2017 9:58,10/1/2017 9:59,1052,"
-    "9636,253,RETWEET,Secret,1,Answer,0,905874659358453777,914580356430536707,http://example.org/1,"
-    "http://example.org/c,,\n"
-)
-
-
-def test_the_ira_table_without_its_labels():
-    post = one(IRA, shipped_mapping("ira-538"))
-    assert (post.id, post.author_id, post.kind) == ("914580356430536707", "905874659358453777", "repost")
-    assert (post.text, post.lang, post.precision_s) == ("All cats & none", "en", 60.0)
-    assert post.created_at == datetime(2017, 10, 1, 9, 58, tzinfo=UTC)
-    assert (post.links, len(post.ref_id)) == (["http://example.org/c"], 32)
-    assert (post.author.followers, post.author.following, post.author.posts) == (9636, 1052, 253)
-    assert "Secret" not in str(post)
-    assert "Answer" not in str(post)
 
 
 def test_the_worked_example_of_the_documentation_is_true(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.events import REASONS
+from detectors.events import REASONS, Change
 from streams.sources import twitter_v1, twitter_v2
 from streams.sources.records import Batch
 
@@ -209,6 +209,49 @@ def test_a_frame_of_the_filtered_stream_and_a_list_are_read():
     assert batch.lines == [1, 2, 2]
 
 
+AT = {"event_at": "2024-05-01T08:00:00.000Z"}
+AT_MS = 1_714_550_400_000
+
+
+def test_deletions_that_tell_their_time_are_changes():
+    batch = take(
+        twitter_v1,
+        {"delete": {"status": {"id": 1, "id_str": "1", "user_id_str": "2"}, "timestamp_ms": str(AT_MS)}},
+    )
+    assert batch.posts == [
+        Change(platform="twitter", time_ms=AT_MS, event="deletion", post_id="1", author_id="2")
+    ]
+    batch = take(
+        twitter_v2,
+        {"id": "1", "action": "delete", "redacted_at": "2024-05-01T08:00:00.000Z", "reason": "deleted"},
+        {"data": {"delete": {"tweet": {"id": "1", "author_id": "2"}, **AT}}},
+    )
+    assert [(gone.event, gone.post_id, gone.author_id, gone.time_ms) for gone in batch.posts] == [
+        ("deletion", "1", None, AT_MS),
+        ("deletion", "1", "2", AT_MS),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [("user_suspend", "suspended"), ("user_unsuspend", "active"), ("user_delete", "deleted"),
+     ("user_protect", "protected")],
+)  # fmt: skip
+def test_what_became_of_an_account_is_a_change(name, status):
+    (change,) = take(twitter_v2, {"data": {name: {"user": {"id": "2"}, **AT}}}).posts
+    assert (change.event, change.author_id, change.status, change.time_ms) == ("account", "2", status, AT_MS)
+
+
+def test_other_compliance_is_counted():
+    batch = take(
+        twitter_v2,
+        {"data": {"withheld": {"tweet": {"id": "1"}, **AT}}},
+        {"data": {"user_profile_modification": {"user": {"id": "2"}, "profile_field": "name", **AT}}},
+        {"data": {"delete": {"event_at": "soon"}}},
+    )
+    assert (batch.posts, batch.events, batch.rejected) == ([], 3, [])
+
+
 def test_what_is_no_tweet_has_a_reason():
     batch = take(
         twitter_v2,
@@ -220,7 +263,7 @@ def test_what_is_no_tweet_has_a_reason():
         b"\n",
         b"42",
     )
-    assert (len(batch.posts), batch.events) == (1, 2)
+    assert ([type(item).__name__ for item in batch.posts], batch.events) == (["Post", "Change"], 1)
     assert [(refused.line, refused.reason) for refused in batch.rejected] == [
         (1, "no_post"), (1, "missing_field"), (1, "wrong_type"), (4, "no_post"), (5, "no_post"),
         (6, "not_json"), (7, "not_an_object"),

@@ -1,4 +1,5 @@
-"""What an analyst says of a case is in force from the next tick on, is told, counted, and can be played again."""
+"""What an analyst says of a case is in force from the next tick on, is told, counted, and can be played
+again."""
 
 from __future__ import annotations
 
@@ -63,7 +64,9 @@ def test_the_same_accounts_are_told_again_after_a_dismissal_for_a_while():
     cases, case_id = opened()
     cases.rule(verdict(case_id, until_ms=2 * HOUR))
     statuses(cases, (2 * TICK, []), (3 * HOUR, []))
-    assert statuses(cases, (4 * HOUR, [judged("other", people(0, 8), 4 * HOUR, 60)])) == [("open", 1, ["other"])]
+    assert statuses(cases, (4 * HOUR, [judged("other", people(0, 8), 4 * HOUR, 60)])) == [
+        ("open", 1, ["other"])
+    ]
 
 
 def test_a_confirmed_case_goes_on_speaking_and_carries_the_verdict():
@@ -71,7 +74,9 @@ def test_a_confirmed_case_goes_on_speaking_and_carries_the_verdict():
     cases.rule(verdict(case_id, "confirmed"))
     (told,) = cases.take([], 2 * TICK)
     assert (told.status, told.case.verdict.kind) == ("updated", "confirmed")
-    assert statuses(cases, (9 * MINUTE, [judged("f", people(0, 15), 9 * MINUTE, 50)])) == [("updated", 3, ["f"])]
+    assert statuses(cases, (9 * MINUTE, [judged("f", people(0, 15), 9 * MINUTE, 50)])) == [
+        ("updated", 3, ["f"])
+    ]
 
 
 def test_a_closed_case_can_be_judged_and_a_note_takes_a_verdict_back():

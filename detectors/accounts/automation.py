@@ -61,6 +61,7 @@ Examples
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from importlib import resources
 from itertools import pairwise
 from typing import Any
@@ -310,7 +311,12 @@ def _handle(handle: str | None) -> tuple[float, float, float]:
     """Length, digits and likelihood (geometric mean of its class bigrams) of a handle."""
     if not handle:
         return _NAN, _NAN, _NAN
-    classes = handle_classes(handle)
+    return _measured(handle_classes(handle))
+
+
+# Handles are all different, their classes are not: most are a name, or a name and a few digits.
+@lru_cache(maxsize=1 << 15)
+def _measured(classes: bytes) -> tuple[float, float, float]:
     length = len(classes)
     if length < 2:
         return float(length) if length else _NAN, _NAN, _NAN

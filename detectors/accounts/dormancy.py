@@ -42,6 +42,8 @@ from detectors.looks import UNKNOWN
 
 DAY_MS = 86_400_000
 SILENT_DAYS = 90
+NOT_PROVED = -2
+"""Said of an account whose profile does not prove a silence, which is not the same as none."""
 AWAKE_DAYS = 14
 AWAKE = 1_000_000
 """A memory is the day on which the account woke, and the days of its silence, times this."""
@@ -64,7 +66,7 @@ def woke_days(
     posts: int = UNKNOWN,
     seen: int = 0,
 ) -> int:
-    """Days of the silence out of which it woke of late; 0 where there was none, -1 where that is not known.
+    """Days of the silence out of which it woke of late; 0 for none, -1 unknown, -2 not proved by its profile.
 
     Parameters
     ----------
@@ -92,4 +94,4 @@ def woke_days(
     if posts == UNKNOWN:
         return UNKNOWN
     proved = lived // (max(posts - seen, 0) + 1)
-    return proved if proved >= SILENT_DAYS else 0
+    return proved if proved >= SILENT_DAYS else NOT_PROVED

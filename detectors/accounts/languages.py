@@ -8,8 +8,8 @@ Definition
     them (`detectors.accounts.stage.spoken`); reposts do not count, since their text is another's. What came
     before the recent ones is its past. *Usual* is the language of ``share`` of a past of ``posts`` posts or
     more; else that of the profile; else, as the best guess there is, that of most of its posts. *Spoken of
-    late* is another language among the recent posts, where there is one. A dominant language *changed* when
-    ``share`` of the recent posts are in one that is not the usual one of the past.
+    late* is another language among the recent posts, where there is one. The dominant language *changed* when
+    four in five of the recent posts are in one that is not the usual one of the past.
 
 Defaults, and why
     ``RECENT`` 12: a change is told within twelve posts, and a few stray guesses of the network are not taken

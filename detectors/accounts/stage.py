@@ -149,7 +149,7 @@ class Accounts:
             print_, tags, targets, links = _read(post)
             listed = kind_of(account.key, post.time_ms)
             batch.listed.append(listed)
-            named = tuple(filter(None, targets))
+            named = tuple(filter(None, targets)) if targets else ()
             batch.fingerprints.append(print_)
             batch.links.append(tuple(dict.fromkeys(map(normalise_link, links))) if links else ())
             batch.strangers.append(_addresses(account, named) if named and post.kind != "repost" else _NOBODY)

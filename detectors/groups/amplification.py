@@ -75,6 +75,7 @@ import msgspec
 from detectors.background import expected_share
 from detectors.batches import AmplifierSignal, Signals
 from detectors.findings import Evidence, Finding, Measured, Subject, author_of, stable_id
+from detectors.forgetting import forget_oldest
 from detectors.groups.amplified import MINUTE_MS, Amplifier, Source, SourceRecords, keep
 from detectors.groups.references import value
 from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
@@ -194,12 +195,13 @@ class Amplification:
             source.judged = (min(held, accounts_before), min(reposts, reposts_before))
             return None
         source.judged = (held, reposts)
-        devotions = self._devotions(source)
-        shares = self._shares(source, devotions)
+        devotions, scores = self._devotions(source), _scores(source)
+        shares = self._shares(source, devotions, scores)
         size = source.accounts.count()
         finding = None
         if held >= self.settings.min_accounts:
-            finding = self._finding(source, size, self._evidence(source, shares, devotions), tick_ms)
+            evidence = self._evidence(source, shares, devotions, scores)
+            finding = self._finding(source, size, evidence, tick_ms)
         return Measured(source.name, size, shares, finding)
 
     def _finding(self, source: Source, size: int, evidence: Evidence, tick_ms: int) -> Finding:
@@ -222,9 +224,10 @@ class Amplification:
             declared=sum(amplifier.declared for amplifier in source.amplifiers.values()),
         )
 
-    def _shares(self, source: Source, devotions: list[float]) -> dict[str, tuple[int, int]]:
+    def _shares(
+        self, source: Source, devotions: list[float], scores: list[int]
+    ) -> dict[str, tuple[int, int]]:
         """For each measure: so many of so many."""
-        scores = _scores(source)
         return {
             "quick": (
                 sum(counts.quick for counts in source.minutes),
@@ -250,10 +253,14 @@ class Amplification:
         return sorted(one.devotion() for one in busy if one.activity >= least)
 
     def _evidence(
-        self, source: Source, shares: dict[str, tuple[int, int]], devotions: list[float]
+        self,
+        source: Source,
+        shares: dict[str, tuple[int, int]],
+        devotions: list[float],
+        scores: list[int],
     ) -> Evidence:
         evidence: Evidence = {name: value(share) for name, share in shares.items()}
-        evidence |= expected_share(_scores(source))
+        evidence |= expected_share(scores)
         held = source.accounts.held
         counts = sorted(held.values(), reverse=True)
         evidence["posts_reposted"] = len(source.posts) or None
@@ -268,23 +275,17 @@ class Amplification:
 
     def _forget(self, minute: int) -> None:
         first = minute - self.settings.window_minutes
-        while self._singles:
-            name = next(iter(self._singles))
-            old = self._singles[name].minute < first
-            if not old and len(self._singles) <= self.settings.max_single_sources:
-                break
-            del self._singles[name]
-            self._changed_singles.add(name)
-            self.evicted += not old
-        while self._sources:
-            name = next(iter(self._sources))
-            old = self._sources[name].minutes[-1].minute < first
-            if not old and len(self._sources) <= self.settings.max_sources:
-                break
-            gone = self._sources.pop(name)
-            if self._changed.on:
-                self._records.forget(gone)
-            self.evicted += not old
+        singles = forget_oldest(
+            self._singles, self.settings.max_single_sources, lambda single: single.minute < first
+        )
+        self._changed_singles.update(singles.gone)
+        sources = forget_oldest(
+            self._sources, self.settings.max_sources, lambda source: source.minutes[-1].minute < first
+        )
+        if self._changed.on:
+            for source in sources.gone.values():
+                self._records.forget(source)
+        self.evicted += singles.evicted + sources.evicted
 
     # -- checkpoints -------------------------------------------------------------------------------
 

@@ -146,7 +146,10 @@ class Source:
         held = self.accounts.held
         self.accounts.add(minute, member.account, member.score)
         if member.account in held:
-            self.amplifiers.setdefault(member.account, Amplifier()).note(minute, post, member)
+            amplifier = self.amplifiers.get(member.account)
+            if amplifier is None:
+                amplifier = self.amplifiers[member.account] = Amplifier()
+            amplifier.note(minute, post, member)
         self._drop_strangers()
 
     def _drop_strangers(self) -> None:

@@ -53,6 +53,7 @@ import msgspec
 
 from detectors.batches import ShareSignal, Signals
 from detectors.findings import Subject
+from detectors.forgetting import forget_oldest
 from detectors.pairs import Share, Tie, tie
 from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
 
@@ -163,7 +164,7 @@ class CoSharing:
         post = share.object.kind == "post"
         minutes = self.settings.repost_window_minutes
         first_ms = now_ms - (minutes * MINUTE_MS if post else self.settings.window_s * SECOND_MS)
-        near = [one for one in sharers.items() if one[1].time_ms >= first_ms and one[0] != account]
+        near = [(name, one) for name, one in sharers.items() if one.time_ms >= first_ms and name != account]
         mine = sharers[account] = Share(now_ms, share.post_id, share.activity, share.declared)
         if not post and len(near) >= self.settings.crowd_accounts:
             self.viral += 1
@@ -175,30 +176,27 @@ class CoSharing:
             return []
         held.tied.setdefault(account, []).extend([name for name, _ in near])
         shared = held.object
-        return [tie(shared, name, before, account, mine) for name, before in near]
+        # In order, so that those of a tick, which come by time, are in order nearly as they stand.
+        return sorted([tie(shared, name, before, account, mine) for name, before in near])
 
     def _forget(self, tick_ms: int) -> None:
         limit_ms = tick_ms - self.settings.repost_window_minutes * MINUTE_MS
-        while self._sharers:
-            name, held = next(iter(self._sharers.items()))
-            over = len(self._sharers) > self.settings.max_objects
-            if not over and max(share.time_ms for share in held.accounts.values()) >= limit_ms:
-                break
-            del self._sharers[name]
-            self._changed.add(name)
-            self.evicted += over
-        self._forget_singles(self._reposts, limit_ms)
-        self._forget_singles(self._others, tick_ms - self.settings.window_s * SECOND_MS)
+        sharers = forget_oldest(
+            self._sharers,
+            self.settings.max_objects,
+            lambda held: max(share.time_ms for share in held.accounts.values()) < limit_ms,
+        )
+        self._changed.update(sharers.gone)
+        self.evicted += sharers.evicted
+        most = self.settings.max_single_objects
+        self._forget_singles(self._reposts, limit_ms, most // 2)
+        others_ms = tick_ms - self.settings.window_s * SECOND_MS
+        self._forget_singles(self._others, others_ms, most - len(self._reposts))
 
-    def _forget_singles(self, singles: dict[Subject, _Single], limit_ms: int) -> None:
-        while singles:
-            name = next(iter(singles))
-            over = len(self._reposts) + len(self._others) > self.settings.max_single_objects
-            if not over and singles[name].share.time_ms >= limit_ms:
-                break
-            del singles[name]
-            self._changed_singles.add(name)
-            self.evicted += over
+    def _forget_singles(self, singles: dict[Subject, _Single], limit_ms: int, most: int) -> None:
+        forgot = forget_oldest(singles, most, lambda single: single.share.time_ms < limit_ms)
+        self._changed_singles.update(forgot.gone)
+        self.evicted += forgot.evicted
 
     # -- checkpoints -------------------------------------------------------------------------------
 

@@ -60,6 +60,7 @@ import msgspec
 from detectors.background import expected_share
 from detectors.batches import Signals, TagSignal
 from detectors.findings import Evidence, Finding, Measured, Subject, stable_id
+from detectors.forgetting import forget_oldest
 from detectors.groups.references import value
 from detectors.groups.tag import Tag, TagRecords
 from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
@@ -249,23 +250,15 @@ class Hashtags:
 
     def _forget(self, minute: int) -> None:
         first = minute - self.settings.long_window_minutes
-        while self._singles:
-            name = next(iter(self._singles))
-            old = self._singles[name].minute < first
-            if not old and len(self._singles) <= self.settings.max_single_tags:
-                break
-            del self._singles[name]
-            self._changed_singles.add(name)
-            self.evicted += not old
-        while self._tags:
-            name = next(iter(self._tags))
-            old = self._tags[name].minutes[-1].minute < first
-            if not old and len(self._tags) <= self.settings.max_tags:
-                break
-            gone = self._tags.pop(name)
-            if self._changed.on:
-                self._records.forget(gone)
-            self.evicted += not old
+        singles = forget_oldest(
+            self._singles, self.settings.max_single_tags, lambda single: single.minute < first
+        )
+        self._changed_singles.update(singles.gone)
+        tags = forget_oldest(self._tags, self.settings.max_tags, lambda tag: tag.minutes[-1].minute < first)
+        if self._changed.on:
+            for tag in tags.gone.values():
+                self._records.forget(tag)
+        self.evicted += singles.evicted + tags.evicted
 
     # -- checkpoints -------------------------------------------------------------------------------
 

@@ -292,7 +292,7 @@ class NearDuplicates:
 
     def _unite(self, one: TextCluster, other: TextCluster, touched: dict[str, TextCluster]) -> TextCluster:
         """Make two clusters one; the older id stays."""
-        older, newer = (one, other) if one.first[:3] <= other.first[:3] else (other, one)
+        older, newer = (one, other) if _began(one) <= _began(other) else (other, one)
         older.absorb(newer, self.settings.max_members)
         for key in newer.sharers:
             self._entries[key] = older
@@ -550,6 +550,12 @@ class NearDuplicates:
                 self._unsettled[cluster.cluster_id] = cluster
             if cluster.large and self._changed.on:
                 cluster.keep()
+
+
+def _began(cluster: TextCluster) -> tuple[int, str, str]:
+    """When and with which post a cluster began, by which the older of two is told."""
+    first = cluster.first
+    return first.time_ms, first.post_id, first.account
 
 
 def _may_be_similar(one: str, other: str, minimum: float) -> bool:

@@ -43,14 +43,15 @@ class References:
         return findings
 
     def _compared(self, one: Measured, finding: Finding, tick_ms: int) -> Finding:
-        medians = self.comparables.medians(one.subject, size=one.size, now_ms=tick_ms)
+        measured = [name for name, (_, of) in one.shares.items() if of]
+        medians = self.comparables.medians(one.subject, size=one.size, now_ms=tick_ms, measures=measured)
         return msgspec.structs.replace(finding, evidence=finding.evidence | self._evidence(one, medians))
 
     def _evidence(self, one: Measured, medians: Medians) -> Evidence:
         evidence: Evidence = {}
         for name, (hits, of) in one.shares.items():
-            reference, comparable = medians[name]
-            enough = comparable >= ENOUGH and of > 0
+            reference, comparable = medians.get(name, (None, 0))
+            enough = comparable >= ENOUGH
             evidence[f"{name}_reference"] = reference if enough else None
             evidence[f"{name}_p"] = None
             if enough:

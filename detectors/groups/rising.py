@@ -61,6 +61,7 @@ import msgspec
 from detectors.background import expected_share
 from detectors.batches import Signals
 from detectors.findings import Evidence, Finding, Member, Subject, stable_id
+from detectors.forgetting import forget_oldest
 from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
 
 MINUTE_MS = 60_000
@@ -213,16 +214,11 @@ class Rising:
         return running
 
     def _forget(self) -> None:
-        while len(self._once) > self.settings.max_single_subjects:
-            subject = next(iter(self._once))
-            del self._once[subject]
-            self._changed_once.add(subject)
-            self.evicted += 1
-        while len(self._running) > self.settings.max_subjects:
-            subject = next(iter(self._running))
-            del self._running[subject]
-            self._changed.add(subject)
-            self.evicted += 1
+        once = forget_oldest(self._once, self.settings.max_single_subjects)
+        self._changed_once.update(once.gone)
+        running = forget_oldest(self._running, self.settings.max_subjects)
+        self._changed.update(running.gone)
+        self.evicted += once.evicted + running.evicted
 
     # -- judging -----------------------------------------------------------------------------------
 

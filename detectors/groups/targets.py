@@ -74,6 +74,7 @@ import msgspec
 from detectors.background import expected_share
 from detectors.batches import MentionSignal, Signals
 from detectors.findings import Evidence, Finding, Member, Subject, author_of, stable_id
+from detectors.forgetting import forget_oldest
 from detectors.state import Changes, Noted, Record, Saved, Sheet, StateError, Table, merged, refusing
 
 MINUTE_MS = 60_000
@@ -350,28 +351,27 @@ class Targets:
 
     def _forget(self, last: int) -> None:
         """Forget what was last named in a minute before that one, and what there is no room for."""
-        while self._singles:
-            name, single = next(iter(self._singles.items()))
-            old = single.minute < last
-            if not old and len(self._singles) <= self.settings.max_single_targets:
-                break
-            del self._singles[name]
-            self._changed_singles.add(name)
-            self.evicted += not old
-        while self._targets:
-            name, target = next(iter(self._targets.items()))
-            old = max(target.minutes, default=last - 1) < last
-            if not old and not self._over():
-                break
+        singles = forget_oldest(
+            self._singles, self.settings.max_single_targets, lambda single: single.minute < last
+        )
+        self._changed_singles.update(singles.gone)
+        targets = forget_oldest(
+            self._targets,
+            self.settings.max_targets,
+            lambda target: max(target.minutes, default=last - 1) < last,
+        )
+        self._forget_targets(targets.gone)
+        self.evicted += singles.evicted + targets.evicted
+        while self._mentions > self.settings.max_mentions:
+            fewer = forget_oldest(self._targets, len(self._targets) - 1)
+            self._forget_targets(fewer.gone)
+            self.evicted += fewer.evicted
+
+    def _forget_targets(self, gone: dict[str, _Target]) -> None:
+        for target in gone.values():
             for minute in list(target.minutes):
                 self._drop(target, minute)
-            del self._targets[name]
-            self._changed.add(name)
-            self.evicted += not old
-
-    def _over(self) -> bool:
-        settings = self.settings
-        return len(self._targets) > settings.max_targets or self._mentions > settings.max_mentions
+        self._changed.update(gone)
 
     # -- checkpoints -------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from itertools import combinations
 
 from detectors.findings import Member, Subject, stable_id
 from detectors.pairs import Pair, Share, Tie, tie
-from detectors.sketches import jaccard, shingles
+from detectors.sketches import mutual_similarities
 from detectors.state import Blocks, Noted
 
 _VARIANTS = 12
@@ -67,11 +67,14 @@ class TextCluster:
         self.first = first
         self.cluster_id = stable_id("t", first.account, first.post_id)
         self.members: deque[Member] = deque([first])
-        self.accounts: Counter[str] = Counter([first.account])
+        # Filled afterwards: most clusters stay small, and a counter takes long to count what it is given.
+        self.accounts: Counter[str] = Counter()
+        self.accounts[first.account] = 1
         self.text = text
         self.folded = folded
-        self.variants: Counter[str] = Counter([folded])
+        self.variants: Counter[str] = Counter()
         """The first distinct folds, with how many posts have each."""
+        self.variants[folded] = 1
         self.sharers: dict[int, dict[str, Share]] = {key: {first.account: _share(first)}}
         """Accounts of each exact fold, by its key, with when each last posted it."""
         self.begin = 0
@@ -128,7 +131,8 @@ class TextCluster:
             self.members = deque(sorted((*self.members, *other.members)))
             if self.kept is not None:
                 self.kept.members.touch(self.begin)
-        self.accounts.update(other.accounts)
+        for account, count in other.accounts.items():
+            self.accounts[account] += count
         if self.kept is not None:
             self.kept.texts.update(other.sharers)
         self.sharers |= other.sharers
@@ -157,15 +161,15 @@ class TextCluster:
         True copies, edited or not, are alike all with all. A chain of posts that share only a phrase with
         the next one is not: its mean is low although each link was verified.
         """
-        sets = {folded: shingles(folded) for folded in self.variants}
         pairs = same = 0
         alike = 0.0
         for count in self.variants.values():
             same += count * (count - 1) // 2
-        for one, other in combinations(self.variants, 2):
-            weight = self.variants[one] * self.variants[other]
+        counts = combinations(self.variants.values(), 2)
+        for (one, other), similarity in zip(counts, mutual_similarities(list(self.variants)), strict=True):
+            weight = one * other
             pairs += weight
-            alike += weight * jaccard(sets[one], sets[other])
+            alike += weight * similarity
         return round((alike + same) / (pairs + same), 4) if pairs + same else 1.0
 
     # -- ties --------------------------------------------------------------------------------------

@@ -19,7 +19,15 @@ from rich.table import Table
 from detectors.events import Item
 from streams import metrics, settings
 from streams.clock import clock_ms
-from streams.command_inputs import Rejects, moment_of, open_inputs, spare_inputs, tell_reading
+from streams.command_inputs import (
+    Rejects,
+    default_place,
+    moment_of,
+    open_feed,
+    open_inputs,
+    spare_inputs,
+    tell_reading,
+)
 from streams.kafka import resume, topics
 from streams.kafka.alerts import Start, Tail
 from streams.kafka.producer import Producer, Undelivered, produce, summary
@@ -27,6 +35,7 @@ from streams.kafka.settings import KafkaSettings
 from streams.outputs.terminal import Terminal, printable
 from streams.pacing import Pace
 from streams.sources.formats import Reader, items_of
+from streams.sources.live.settings import NAMES as NETWORKS
 from streams.sources.opening import InputError
 from streams.sources.ordering import in_order
 from streams.sources.records import Tally
@@ -59,6 +68,8 @@ def _stopping() -> Iterator[Event]:
 
 def produce_posts(chosen: argparse.Namespace) -> int:
     """`vigie produce`."""
+    if chosen.files[0] in NETWORKS and len(chosen.files) == 1 and not Path(chosen.files[0]).exists():
+        return _produce_network(chosen)
     is_stream = "-" in chosen.files
     if is_stream and len(chosen.files) > 1:
         raise InputError("- reads a live stream: it cannot be merged with files, which must be sorted first.")
@@ -94,17 +105,50 @@ def produce_posts(chosen: argparse.Namespace) -> int:
     return _send(chosen, producer, tally, _read(chosen, readers, tally, order))
 
 
+def _produce_network(chosen: argparse.Namespace) -> int:
+    in_force = settings.load(chosen.config, flags=chosen.set)
+    rejects = Rejects(chosen.rejects)
+    network = chosen.files[0]
+    name = chosen.name or network
+    topics.check(in_force.kafka)
+    feed = open_feed(network, in_force, chosen.place or default_place(name), rejects)
+    begin = _where_to_begin(in_force.kafka, name, again=False)
+    producer = Producer(
+        in_force.time,
+        in_force.kafka,
+        begin.name,
+        earlier=begin.earlier,
+        again_from_start=False,
+        rejected=lambda: feed.tally.rejected,
+        live=True,
+        canary_s=chosen.canary_minutes * 60,
+        now=feed.reached_ms,
+    )
+    if chosen.metrics_port:
+        metrics.serve(chosen.metrics_port, metrics.ProducerCollector(producer, feed.tally))
+    try:
+        return _send(chosen, producer, feed.tally, (iter(feed), rejects), taken=feed.taken)
+    finally:
+        feed.close()
+
+
 def _send(
     chosen: argparse.Namespace,
     producer: Producer,
     tally: Tally,
     source: tuple[Iterator[list[Item]], Rejects],
+    taken: Callable[[int], None] = lambda count: None,
 ) -> int:
     batches, rejects = source
     began = time.monotonic()
     try:
         with _stopping() as stop, progress("sending", "posts") as tell:
-            finished = produce(batches, producer, stop=stop, on_progress=tell)
+
+            def read(count: int) -> None:
+                tell(count)
+                taken(count)
+
+            finished = produce(batches, producer, stop=stop, on_progress=read)
     except Undelivered as problem:
         say(printable(str(problem)))
         return 1

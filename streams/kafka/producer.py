@@ -117,6 +117,8 @@ class Producer:
         Whether event time follows the wall clock though the source is recorded (speed 1).
     canary_s : float
         Seconds between two synthetic campaigns; 0 for none.
+    now : callable
+        Up to when a live source was read, in milliseconds since the epoch: the present, unless it is behind.
     client : KafkaProducer, optional
         Made from the settings without it, and closed with the producer.
 
@@ -138,6 +140,7 @@ class Producer:
         live: bool = False,
         real_time: bool = False,
         canary_s: float = 0.0,
+        now: Callable[[], int] = clock_ms,
         client: Any = None,
     ) -> None:
         earlier = earlier or {}
@@ -148,7 +151,7 @@ class Producer:
         self._kafka = kafka
         self._topic = clients.topic(kafka, "posts")
         self._rejected = rejected
-        self._live, self._real_time = live, real_time
+        self._live, self._real_time, self._now = live, real_time, now
         self._newest_ms = 0
         self._told = _told(earlier)
         self._base = Frame(producer=name) if again_from_start else self._told
@@ -161,9 +164,9 @@ class Producer:
         self._settled_ms, self._settled_late = 0, 0
         """Watermark and late posts before the batch that is being taken: none of its posts can be older."""
         self._settle()
-        now = time.monotonic()
-        self._canary_s, self._canary_at = canary_s, now
-        self._fed_at = now
+        begun = time.monotonic()
+        self._canary_s, self._canary_at = canary_s, begun
+        self._fed_at = begun
         self._lanes = [
             _Lane(p, earlier[p].position, earlier[p].watermark_ms) if p in earlier else _Lane(p)
             for p in range(kafka.partitions)
@@ -240,11 +243,11 @@ class Producer:
     def _let_time_pass(self) -> None:
         """A live stream is silent: its watermark follows the clock. A recording piped in has no present."""
         if self._follows_the_clock():
-            self.gate.advance(clock_ms() - self.gate.grace_ms)
+            self.gate.advance(self._now() - self.gate.grace_ms)
             self._settle()
 
     def _follows_the_clock(self) -> bool:
-        return self._live and clock_ms() - self.gate.watermark_ms < LIVE_MS
+        return self._live and self._now() - self.gate.watermark_ms < LIVE_MS
 
     def _send_canary(self) -> None:
         at_ms = max(self._newest_ms, self.gate.watermark_ms)

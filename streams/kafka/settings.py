@@ -12,7 +12,13 @@ import msgspec
 MASK = "********"
 """What stands for a secret wherever settings are shown."""
 
-SECRETS = {"kafka": ("sasl_password",), "redis": ("password",)}
+SECRETS = {
+    "kafka": ("sasl_password",),
+    "redis": ("password",),
+    "mastodon": ("tokens",),
+    "x": ("token",),
+    "http": ("token",),
+}
 """Settings that are secret as a whole, by section."""
 
 _URL_PASSWORD = re.compile(r"(://[^:@/\s]*:)\S*@")  # up to the last @: a password may hold one

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from itertools import chain
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-Language = Literal["en", "fr"]
+from streams.outputs.case_words import (
+    STATUS,
+    Language,
+    colon,
+    fate_said,
+    listed_said,
+    moment,
+    number,
+    verdict_said,
+)
+
 _Row = tuple[str, str, str]
 """Label, content, style."""
 
@@ -17,40 +28,54 @@ _STYLES = {"notice": "cyan", "warning": "bold yellow", "critical": "bold white o
 _ORDER = {"notice": 0, "warning": 1, "critical": 2}
 _WORDS: dict[Language, dict[str, str]] = {
     "en": {
-        "open": "new case",
-        "updated": "case",
-        "closed": "case closed",
+        "case": "case",
+        "when": "when",
+        "verdict": "verdict",
         "who": "who",
         "why": "why",
         "what": "text",
         "posts": "posts",
         "targets": "aimed at",
+        "listed": "on lists",
+        "since": "since then",
+        "earlier": "earlier cases",
+        "into": "goes on as",
         "not": "does not prove",
         "accounts": "accounts",
-        "since": "since",
-        "points": "points",
         "score": "score",
         "revision": "revision",
     },
     "fr": {
-        "open": "nouvelle affaire",
-        "updated": "affaire",
-        "closed": "affaire close",
+        "case": "affaire",
+        "when": "quand",
+        "verdict": "avis",
         "who": "qui",
         "why": "pourquoi",
         "what": "texte",
         "posts": "messages",
         "targets": "vise",
+        "listed": "sur liste",
+        "since": "depuis",
+        "earlier": "précédentes",
+        "into": "continue dans",
         "not": "ne prouve pas",
         "accounts": "comptes",
-        "since": "depuis",
-        "points": "points",
         "score": "score",
         "revision": "révision",
     },
 }
 _DIRECTIONS = [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 _CONTROL = dict.fromkeys([*range(32), *range(127, 160), 0x2028, 0x2029, *_DIRECTIONS], "�")
+_MOST_LISTED = 5
+_MOST_EARLIER = 5
+
+
+class _Told(NamedTuple):
+    """What was printed of a case."""
+
+    rank: int
+    accounts: int
+    verdict: dict[str, Any] | None
 
 
 class Terminal:
@@ -69,30 +94,42 @@ class Terminal:
         self._console = console
         self._least = _ORDER[show]
         self._language: Language = language
-        self._told: dict[str, tuple[int, int]] = {}
+        self._told: dict[str, _Told] = {}
         self._names: dict[str, str] = {}
 
     def write(self, alert: dict[str, Any]) -> None:
-        """Print a new or worsened case in full, one that has doubled in a line, nothing else."""
+        """Print a new or worsened case in full, one that has doubled or was judged in short, nothing else."""
         data = alert["data"]
         rank = _ORDER[data["severity"]]
         # Also of what is hidden: a later revision that is shown may not say the text again.
         name = _name(alert["subject"], data) or self._names.get(alert["subject"], alert["subject"])
         self._names[alert["subject"]] = name
-        accounts = data["group"]["accounts_total"]
+        accounts, verdict = data["group"]["accounts_total"], data["verdict"]
         before = self._told.get(data["case_id"])
-        grown = before is not None and accounts >= 2 * before[1]
-        worse = before is None or rank > before[0]
-        if data["status"] in ("closed", "merged"):
+        silenced = data["status"] in ("dismissed", "retracted")
+        if silenced or data["status"] in ("closed", "merged"):
             self._told.pop(data["case_id"], None)
             self._names.pop(alert["subject"], None)
+            if silenced and rank >= self._least:  # whoever was shown it must hear that it is taken back
+                self._print(self._headline(alert, name))
+                self._print_rows(self._answer(data))
             return
-        if rank < self._least or not (worse or grown):
+        grown = before is not None and accounts >= 2 * before.accounts
+        worse = before is None or rank > before.rank
+        judged = before is not None and verdict is not None and verdict != before.verdict
+        if rank < self._least or not (worse or grown or judged):
             return
-        self._told[data["case_id"]] = (rank, accounts)
+        self._told[data["case_id"]] = _Told(rank, accounts, verdict)
         self._print(self._headline(alert, name))
         if worse:
             self._print_rows(self._body(data))
+        elif judged:
+            self._print_rows(self._answer(data))
+
+    def show(self, alert: dict[str, Any]) -> None:
+        """Print one alert in full, whatever it is."""
+        self._print(self._headline(alert, _name(alert["subject"], alert["data"]) or alert["subject"]))
+        self._print_rows(chain(self._place(alert["data"]), self._body(alert["data"])))
 
     def _print(self, text: Text) -> None:
         # Only a terminal has an edge to wrap at; in a file, one line stays one line.
@@ -117,9 +154,8 @@ class Terminal:
         line = Text(f"{alert['time'][11:19]} ", style="dim")
         line.append(f" {data['severity'].upper()} ", style=_STYLES[data["severity"]])
         line.append(f" {words['score']} {data['score']}  ", style="bold")
-        line.append(f"{words[data['status']]} {data['case_id'][:9]}, ", style="dim")
-        colon = ": " if self._language == "en" else "\u00a0: "
-        line.append(f"{words['revision']} {data['revision']}{colon}", style="dim")
+        line.append(f"{STATUS[self._language][data['status']]} {data['case_id'][:9]}, ", style="dim")
+        line.append(f"{words['revision']} {data['revision']}{colon(self._language)}", style="dim")
         line.append(printable(name))
         group = data["group"]
         accounts, posts = self._number(group["accounts_total"]), self._number(group["posts_total"])
@@ -128,7 +164,7 @@ class Terminal:
 
     def _body(self, data: dict[str, Any]) -> Iterator[_Row]:
         words, language = _WORDS[self._language], self._language
-        yield "", data["summary"][language], "bold"
+        yield from self._answer(data)
         for reason in data["reasons"]:
             yield words["why"], f"+{reason['points']}  {reason[language]}", ""
         for finding in [finding for finding in data["findings"] if finding["template"]][:3]:
@@ -138,17 +174,44 @@ class Terminal:
         group = data["group"]
         more = f" … ({self._number(group['accounts_total'])})" if group["accounts_total"] > 8 else ""
         yield words["who"], ", ".join(group["accounts"][:8]) + more, ""
+        for entry in listed_said(group.get("listed", []), _MOST_LISTED, language):
+            yield words["listed"], entry, ""
         ids = ", ".join(post["id"] for post in group["posts"][:6])
         start, end = data["window"]["start"][11:19], data["window"]["end"][11:19]
         yield words["posts"], f"{ids} …  ({start} – {end} UTC)", ""
+        yield from self._story(data)
         for sentence in data["not_proved"]:
             yield words["not"], sentence[language], "dim"
+
+    def _place(self, data: dict[str, Any]) -> Iterator[_Row]:
+        """Which case it is, and when it was: of one that is looked up later, the day matters."""
+        words = _WORDS[self._language]
+        yield words["case"], f"{data['case_id']} ({', '.join(data['detectors'])})", ""
+        start, end = moment(data["window"]["start"]), moment(data["window"]["end"])
+        yield words["when"], f"{start} – {end} UTC", ""
+
+    def _answer(self, data: dict[str, Any]) -> Iterator[_Row]:
+        """What was told, and what an analyst said of it."""
+        yield "", data["summary"][self._language], "bold"
+        if data["verdict"] is not None:
+            yield _WORDS[self._language]["verdict"], verdict_said(data["verdict"], self._language), "bold"
+
+    def _story(self, data: dict[str, Any]) -> Iterator[_Row]:
+        """What came before the case, and what became of it."""
+        words, earlier = _WORDS[self._language], data["related"]["earlier"]
+        if fate := fate_said(data.get("fate", {}), self._language):
+            yield words["since"], fate, ""
+        if earlier:
+            more = f" … ({self._number(len(earlier))})" if len(earlier) > _MOST_EARLIER else ""
+            yield words["earlier"], ", ".join(earlier[:_MOST_EARLIER]) + more, ""
+        if data["related"]["merged_into"]:
+            yield words["into"], data["related"]["merged_into"], ""
 
     def _target(self, target: dict[str, Any]) -> str:
         return f"{target['value']} ({self._number(target['accounts'])})"
 
     def _number(self, value: int) -> str:
-        return f"{value:,}" if self._language == "en" else f"{value:,}".replace(",", "\u202f")
+        return number(value, self._language)
 
 
 def _name(subject: str, data: dict[str, Any]) -> str | None:

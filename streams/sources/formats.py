@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib.resources import files
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from detectors.alerts import instant
 from detectors.events import Item, Post, Rejection
-from streams.sources import jsonlines, posts, tabular, twitter_v1, twitter_v2
+from streams.sources import (
+    ads,
+    io_archive,
+    ira_538,
+    jetstream,
+    jsonlines,
+    mastodon,
+    posts,
+    rows,
+    tabular,
+    twitter_v1,
+    twitter_v2,
+)
 from streams.sources.lines import Block, blocks
-from streams.sources.mapping import TableMapping, parse_mapping, read_mapping
+from streams.sources.mapping import TableMapping, read_mapping
 from streams.sources.opening import InputError, label, open_input
 from streams.sources.records import Batch, Rejected, Tally
 
@@ -22,8 +32,17 @@ _JSON_FORMATS: dict[str, jsonlines.TakeLine] = {
     "posts": posts.take_line,
     "twitter-v1": twitter_v1.take_line,
     "twitter-v2": twitter_v2.take_line,
+    "jetstream": jetstream.take_line,
+    "mastodon": mastodon.take_line,
 }
-_TABLE_FORMATS = ("io-archive", "ira-538")
+_TABLE_FORMATS = {
+    "io-archive": (
+        rows.Table(io_archive.POSTS, io_archive.compiled_posts),
+        rows.Table(io_archive.USERS, io_archive.compiled_users),
+    ),
+    "ira-538": (rows.Table(ira_538.POSTS, ira_538.compiled),),
+    "ads": (rows.Table(ads.POSTS, ads.compiled),),
+}
 _MAPPING_ADVICE = "say with a mapping file which column is which field"
 _JSON_ADVICE = "each line must be one JSON text, as `jq -c` writes it; check also the format"
 
@@ -129,7 +148,7 @@ def items_of(
     for reader in readers:
         for batch in reader:
             if clock is not None:
-                _refuse_future(batch, clock() + FUTURE_MS)
+                refuse_future(batch, clock() + FUTURE_MS)
             tally.add(batch)
             if on_rejected is not None:
                 for refused in batch.rejected:
@@ -138,7 +157,8 @@ def items_of(
                 yield batch.posts
 
 
-def _refuse_future(batch: Batch, limit_ms: int) -> None:
+def refuse_future(batch: Batch, limit_ms: int) -> None:
+    """Refuse what is dated after a limit, in milliseconds since the epoch."""
     if max((item.time_ms for item in batch.posts), default=0) <= limit_ms:
         return
     everything = list(zip(batch.lines, batch.posts, strict=True))
@@ -153,7 +173,9 @@ def _refuse_future(batch: Batch, limit_ms: int) -> None:
 def _read(content: Iterator[Block], format: str, table: TableMapping | None, name: str) -> Iterator[Batch]:
     if format in _JSON_FORMATS:
         return _with_json(jsonlines.batches(content, _JSON_FORMATS[format]), name)
-    return tabular.batches(content, table or shipped_mapping(format), name)
+    if table is not None:
+        return tabular.batches(content, table, name)
+    return rows.batches(content, name, _TABLE_FORMATS[format])
 
 
 def _with_json(batches: Iterator[Batch], name: str) -> Iterator[Batch]:
@@ -168,13 +190,6 @@ def _with_json(batches: Iterator[Batch], name: str) -> Iterator[Batch]:
         yield batch
     if any_text and not any_json:
         raise InputError(f"{name} has no JSON record at all: {_JSON_ADVICE}")
-
-
-@lru_cache(maxsize=len(_TABLE_FORMATS))
-def shipped_mapping(name: str) -> TableMapping:
-    """The mapping of a table format that Vigie knows: `io-archive` or `ira-538`."""
-    text = (files("streams.sources") / "mappings" / f"{name}.toml").read_text(encoding="utf-8")
-    return parse_mapping(text, f"the format {name}")
 
 
 def _guess(content: Iterator[Block], name: str) -> tuple[str, Iterator[Block]]:
@@ -208,27 +223,55 @@ def _guess_json(lines: list[bytes]) -> str | None:
 
 
 def _shape(record: dict[str, Any]) -> str | None:
-    if "platform" in record:
-        return "posts"
-    if isinstance(record.get("data"), list | dict) or "edit_history_tweet_ids" in record:
-        return "twitter-v2"
-    if "id_str" in record or "retweeted_status" in record or "statuses" in record or "delete" in record:
-        return "twitter-v1"
-    if isinstance(record.get("user"), dict) and "created_at" in record:
-        return "twitter-v1"
-    if "author_id" in record or "public_metrics" in record or isinstance(record.get("action"), str):
-        return "twitter-v2"
-    return None
+    return next((format for format, fits in _SHAPES.items() if fits(record)), None)
+
+
+def _is_event(record: dict[str, Any]) -> bool:
+    """Whether this is an event of Jetstream, in either form."""
+    return ("did" in record and "kind" in record) or record.get("$type") in ("message", "error")
+
+
+def _is_status(record: dict[str, Any]) -> bool:
+    """Whether this is a status of Mastodon, an answer of its search or a frame of its stream."""
+    found = record.get("statuses")
+    first = found[0] if isinstance(found, list) and found else record
+    if isinstance(first, dict) and isinstance(first.get("account"), dict) and "visibility" in first:
+        return True
+    return "stream" in record and "payload" in record
+
+
+def _is_answer_v2(record: dict[str, Any]) -> bool:
+    return isinstance(record.get("data"), list | dict) or "edit_history_tweet_ids" in record
+
+
+def _is_v1(record: dict[str, Any]) -> bool:
+    if any(name in record for name in ("id_str", "retweeted_status", "statuses", "delete")):
+        return True
+    return isinstance(record.get("user"), dict) and "created_at" in record
+
+
+def _is_v2(record: dict[str, Any]) -> bool:
+    if "author_id" in record or "public_metrics" in record:
+        return True
+    return isinstance(record.get("action"), str)
+
+
+_SHAPES: dict[str, Callable[[dict[str, Any]], bool]] = {
+    "posts": lambda record: "platform" in record,
+    "jetstream": _is_event,
+    "mastodon": _is_status,
+    "twitter-v2": lambda record: _is_answer_v2(record) or (_is_v2(record) and not _is_v1(record)),
+    "twitter-v1": _is_v1,
+}
+"""How the formats of JSON are told apart; the first that fits counts."""
 
 
 def _guess_table(line: bytes, name: str) -> str:
     header = line.decode(errors="replace")
-    for format in _TABLE_FORMATS:
-        columns = shipped_mapping(format).columns()
-        delimiter = tabular.find_delimiter(header, columns)
-        if set(columns) <= set(tabular.split_header(header, delimiter)):
+    for format, tables in _TABLE_FORMATS.items():
+        if any(table.begins_with(header) for table in tables):
             return format
-    columns = tabular.split_header(header, tabular.find_delimiter(header, ()))
+    columns = rows.split_header(header, rows.find_delimiter(header, ()))
     if len(columns) > 1 and not {"\0", "\ufffd"}.intersection(header):
         raise InputError(
             f"{name} looks like a table with the columns {', '.join(columns)[:1000]}: {_MAPPING_ADVICE}"

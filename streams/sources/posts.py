@@ -142,7 +142,7 @@ def encode_change(change: Change) -> bytes:
     return _encode({name: value for name, value in fields.items() if value is not None})
 
 
-_POST_TIMES = ("created_at", "received_at", "edited_at", "ref_created_at")
+_POST_TIMES = ("created_at", "received_at", "claimed_at", "edited_at", "ref_created_at")
 _PROFILE_TIMES = ("created_at", "observed_at")
 _encode = msgspec.json.Encoder().encode
 

@@ -49,12 +49,16 @@ class Batch:
         The refused records.
     events : int
         Well-formed records that hold nothing of use, such as notices of a network's limits.
+    claims : Counter of str
+        Posts whose authors' own time is not their event time, or is old, by verdict
+        (`streams.sources.claimed_time`).
     """
 
     posts: list[Item] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     events: int = 0
+    claims: Counter[str] = field(default_factory=Counter)
 
     def accept(self, line: int, item: Item) -> None:
         """Add a post or a change that was read from this line."""
@@ -82,8 +86,12 @@ class Tally:
 
     posts: int = 0
     events: int = 0
-    """Changes, and records that are well formed and hold no post."""
+    """Changes, and records that are well formed and hold nothing of use."""
+    changes: int = 0
+    """Of the events: what became of accounts and posts."""
     reasons: Counter[str] = field(default_factory=Counter)
+    claims: Counter[str] = field(default_factory=Counter)
+    """See `Batch.claims`."""
 
     @property
     def rejected(self) -> int:
@@ -94,6 +102,9 @@ class Tally:
         """Count what a batch holds."""
         changes = sum(isinstance(item, Change) for item in batch.posts)
         self.posts += len(batch.posts) - changes
+        self.changes += changes
         self.events += changes + batch.events
         if batch.rejected:
             self.reasons.update(refused.reason for refused in batch.rejected)
+        if batch.claims:
+            self.claims.update(batch.claims)

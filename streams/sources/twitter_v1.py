@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from detectors.events import Rejection
+from detectors.events import Change, Rejection
 from streams.sources.jsonlines import accept_mapping, decode_json
 from streams.sources.records import Batch
 
@@ -23,7 +23,7 @@ PLATFORM = "twitter"
 _ANCHOR_TEXT = re.compile(r">([^<]*)<")
 _TIME_FORMAT = "%a %b %d %H:%M:%S %z %Y"
 
-# What streams send besides statuses. Deletions are events; the others say nothing of a post.
+# What streams send besides statuses and deletions; they say nothing of a post.
 _NOTICES = (
     "limit", "scrub_geo", "status_withheld", "user_withheld", "disconnect", "warning", "friends",
     "friends_str", "event", "for_user", "control", "sitestream",
@@ -113,7 +113,7 @@ def _take(record: Any, number: int, line: bytes, batch: Batch) -> None:
     if not isinstance(record, dict):
         batch.reject(number, "not_an_object", f"expected a status, got {type(record).__name__}", line)
     elif _is_deletion(record):
-        batch.events += 1
+        _take_deletion(record["delete"], number, batch)
     elif "user" not in record and any(name in record for name in _NOTICES):
         batch.reject(number, "no_post", "a notice of the stream, not a status", line)
     else:
@@ -130,6 +130,26 @@ def _take(record: Any, number: int, line: bytes, batch: Batch) -> None:
 def _is_deletion(record: dict[str, Any]) -> bool:
     gone = record.get("delete")
     return isinstance(gone, dict) and isinstance(gone.get("status"), dict)
+
+
+def _take_deletion(gone: dict[str, Any], number: int, batch: Batch) -> None:
+    """Add a deletion; streams of before 2014 do not say when it happened, and then it is only counted."""
+    status, at = gone["status"], str(gone.get("timestamp_ms", ""))
+    post_id = status.get("id_str") or status.get("id")
+    author_id = status.get("user_id_str") or status.get("user_id")
+    if not at.isdecimal() or not post_id:
+        batch.events += 1
+        return
+    batch.accept(
+        number,
+        Change(
+            platform=PLATFORM,
+            time_ms=int(at),
+            event="deletion",
+            post_id=str(post_id),
+            author_id=str(author_id) if author_id else None,
+        ),
+    )
 
 
 def _fields(status: _Status) -> dict[str, Any]:

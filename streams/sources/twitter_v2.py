@@ -3,7 +3,7 @@
 A line is an answer of the API (`data`, `includes`, `meta`), a frame of the filtered stream, one tweet (also
 flattened by twarc, with the author inside), or a list of tweets. Authors, referenced tweets and mentioned
 users are looked up in `includes`. Users and metadata are no posts; they are refused as `no_post`. Deletions
-and account changes of the compliance endpoints are events.
+and what the compliance streams say of accounts are changes; what has no time or no such meaning is counted.
 
 A repost takes text, hashtags, mentions, links and media from the original where the answer includes it. Where
 it does not, the leading `RT @name:` is taken off the text, which the API cuts.
@@ -18,13 +18,21 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from detectors.events import Moment, Rejection
+from detectors.events import Change, Moment, Rejection, Status, milliseconds
 from streams.sources.jsonlines import accept_mapping, decode_json
 from streams.sources.records import Batch
 from streams.sources.twitter_v1 import PLATFORM, client_name
 
 _REPOST_PREFIX = re.compile(r"^RT @\w+: ")
 _MEDIA_HOSTS = ("pic.twitter.com/", "pic.x.com/")
+_STATUSES: dict[str, Status] = {
+    "user_delete": "deleted",
+    "user_undelete": "active",
+    "user_protect": "protected",
+    "user_unprotect": "active",
+    "user_suspend": "suspended",
+    "user_unsuspend": "active",
+}
 _KINDS = {"retweeted": "repost", "replied_to": "reply", "quoted": "quote"}
 
 
@@ -148,7 +156,11 @@ def _take(record: Any, includes: _Includes, number: int, line: bytes, batch: Bat
         detail = f"expected a tweet, got {type(record).__name__}"
         batch.reject(number, "no_post" if record == [] else "not_an_object", detail, line)
     elif _is_compliance(record):
-        batch.events += 1
+        change = _change(record)
+        if change is None:
+            batch.events += 1
+        else:
+            batch.accept(number, change)
     elif why := _no_tweet(record):
         batch.reject(number, "no_post", why, line)
     else:
@@ -169,6 +181,43 @@ def _is_compliance(record: dict[str, Any]) -> bool:
         return False
     (inner,) = record.values()
     return isinstance(inner, dict) and "event_at" in inner
+
+
+class _Owner(msgspec.Struct):
+    id: str
+    author_id: str | None = None
+
+
+class _Compliance(msgspec.Struct):
+    """What happened to a tweet or a user, and when."""
+
+    event_at: Moment
+    tweet: _Owner | None = None
+    user: _Owner | None = None
+
+
+def _change(record: dict[str, Any]) -> Change | None:
+    """The change that a compliance record tells; None where it tells no time, or no such thing."""
+    try:
+        if "action" in record:  # of a job: when the tweet was found to be gone
+            gone_at = msgspec.convert(record.get("redacted_at"), Moment)
+            return _deletion(record["id"], None, milliseconds(gone_at))
+        ((name, inner),) = record.items()
+        told = msgspec.convert(inner, _Compliance)
+    except msgspec.ValidationError:
+        return None
+    at_ms = milliseconds(told.event_at)
+    if name in ("delete", "tweet_delete") and told.tweet is not None:
+        return _deletion(told.tweet.id, told.tweet.author_id, at_ms)
+    if name in _STATUSES and told.user is not None:
+        return Change(
+            platform=PLATFORM, time_ms=at_ms, event="account", author_id=told.user.id, status=_STATUSES[name]
+        )
+    return None
+
+
+def _deletion(post_id: str, author_id: str | None, at_ms: int) -> Change:
+    return Change(platform=PLATFORM, time_ms=at_ms, event="deletion", post_id=post_id, author_id=author_id)
 
 
 def _no_tweet(record: dict[str, Any]) -> str | None:

@@ -12,7 +12,7 @@ import msgspec
 import orjson
 
 from detectors.batches import SignalBatch
-from detectors.cases import Judged
+from detectors.case import Judged
 from detectors.events import Profile, milliseconds
 from streams.sources.opening import InputError
 

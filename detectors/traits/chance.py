@@ -1,0 +1,171 @@
+r"""How often chance alone would give a group a trait: the p-values of all traits.
+
+What it looks for
+    How often a random group, of the size and the languages of the one in question, has as much of a trait.
+
+Definition
+    The group and the comparable accounts together are an urn; a random group draws from it, without
+    repetition, as many of each network and language as the group has. Under the hypothesis that the group is
+    any such draw these tests are exact, whatever the accounts are like:
+
+    * what each account has or has not: the tail of the hypergeometric distribution (Fisher 1935; with
+      several languages their sums, convolved), the probability of the very value counted half (*mid-p*,
+      Lancaster 1961);
+    * any other statistic: ``p = (1 + greater + ties / 2) / (B + 1)`` over B random groups (Barnard 1963),
+      which are 99 where ten of these reach the value already (after Besag and Clifford 1991), else 999.
+
+    A thousand draws cannot tell p-values below 1/1000. So every statistic here is such that chance is also
+    bounded from above by Hoeffding (1963, theorem 1; it holds for draws without repetition as well): for the
+    mean of n values in [0, 1] with expectation q,
+
+        P(mean >= m) <= exp(-n KL(m, q)),   KL(m, q) = m ln(m / q) + (1 - m) ln((1 - m) / (1 - q))
+
+    times the number of places at which a maximum was taken. Where no random group reaches the value, p is
+    the smaller of 1 / (B + 1) and that bound. Below 1 / (B + 1) only the bound decides, and above only the
+    draws, so p stays a p-value.
+
+    Many traits of one group are told from each other by Benjamini and Yekutieli (2001), which holds
+    whatever the traits have to do with each other: with m traits tested and c = 1 + 1/2 + ... + 1/m, the k-th
+    smallest p-value is multiplied by m c / k.
+
+Defaults, and why
+    999 draws: a p-value of 0.01 is then good to a third; below, the bound takes over.
+
+What it misses
+    What the comparable accounts have as well, since then it is ordinary: in a stream of which an operation is
+    most, nothing is beyond chance.
+
+What it does not prove
+    That something is beyond chance is no reason for it. Every real community is beyond chance in something:
+    its language, its age, its hours. That is why traits are also set against other communities
+    (`detectors.traits.testing`).
+
+Examples
+--------
+>>> round(divergence(0.5, 0.1), 4), divergence(0.1, 0.5)
+(0.5108, 0.0)
+>>> round(tail_of_sum([(100, 10, 10)], 5), 6)  # five of ten, where one is usual
+0.000352
+>>> adjusted([0.001, 0.2, 0.03])
+[0.0055, 0.3667, 0.0825]
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from detectors.comparing import Floats, Integers, Strata, random_groups
+
+DRAWS = (99, 999)
+_ORDINARY = 10
+"""Random groups among the first 99 that reach the value, with which it is ordinary enough to stop."""
+
+Statistic = Callable[[Integers], Floats]
+"""Of groups, one a row of places, their statistics."""
+
+
+def divergence(value: float | Floats, expected: float | Floats) -> float | Floats:
+    """KL(value, expected) of two shares, in nats; 0 where the value is not above what is expected."""
+    m, q = np.asarray(value, dtype=float), np.asarray(expected, dtype=float)
+    q = np.minimum(np.maximum(q, 1e-12), 1.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        above = np.where(m > 0, m * np.log(m / q), 0.0)
+        below = np.where(m < 1, (1 - m) * np.log((1 - m) / (1 - q)), 0.0)
+    result = np.where(m > q, above + below, 0.0)
+    return float(result) if result.ndim == 0 else result
+
+
+def effect_size(value: float, reference: float) -> float:
+    """Cohen's h of two shares: 2 asin(sqrt(value)) - 2 asin(sqrt(reference)).
+
+    It is 0.3 for 10 % against 3 %, for 20 % against 10 %, and for 50 % against 35 % (Cohen 1988 calls 0.2
+    small and 0.5 medium).
+
+    >>> round(effect_size(0.1, 0.03), 2), round(effect_size(0.5, 0.35), 2)
+    (0.3, 0.3)
+    """
+    return 2 * (math.asin(math.sqrt(min(value, 1.0))) - math.asin(math.sqrt(min(reference, 1.0))))
+
+
+def tail_of_sum(strata: Sequence[tuple[int, int, int]], hits: int) -> float:
+    """Mid-p of so many hits or more: P(more) + P(as many) / 2.
+
+    Parameters
+    ----------
+    strata : sequence of (int, int, int)
+        Of each stratum its accounts, how many of them are hits, and how many are drawn.
+    hits : int
+        Among all that were drawn.
+    """
+    mass = np.ones(1)
+    for accounts, marked, drawn in strata:
+        mass = np.convolve(mass, _hypergeometric(accounts, marked, drawn))
+    return min(1.0, float(mass[hits + 1 :].sum() + mass[hits] / 2))
+
+
+def _hypergeometric(accounts: int, marked: int, drawn: int) -> Floats:
+    """Probabilities of 0, 1, ... marked ones among the drawn."""
+    mass = np.zeros(drawn + 1)
+    least = max(0, drawn - (accounts - marked))
+    for hits in range(least, min(drawn, marked) + 1):
+        mass[hits] = math.exp(
+            _log_choose(marked, hits)
+            + _log_choose(accounts - marked, drawn - hits)
+            - _log_choose(accounts, drawn)
+        )
+    return mass
+
+
+def _log_choose(of: int, chosen: int) -> float:
+    return math.lgamma(of + 1) - math.lgamma(chosen + 1) - math.lgamma(of - chosen + 1)
+
+
+def against_draws(
+    observed: float,
+    draw: Callable[[int], Floats],
+    bound: float,
+) -> float:
+    """P-value of a statistic against random groups.
+
+    Parameters
+    ----------
+    observed : float
+    draw : callable
+        Gives the statistics of so many random groups.
+    bound : float
+        What the p-value is at most, whatever the draws say; it counts where no draw reaches the value.
+    """
+    reached, drawn = 0.0, 0
+    for goal in DRAWS:
+        values = draw(goal - drawn)
+        # Sums of floats in another order differ in their last digits; such values are ties.
+        close = np.isclose(values, observed, rtol=1e-9, atol=1e-12)
+        reached += float((values[~close] > observed).sum()) + float(close.sum()) / 2
+        drawn = goal
+        if reached >= _ORDINARY:
+            break
+    p_value = (1 + reached) / (drawn + 1)
+    return min(p_value, bound) if reached == 0 else min(p_value, 1.0)
+
+
+def draws(strata: Strata, statistic: Statistic, seed: Sequence[int]) -> Callable[[int], Floats]:
+    """Statistics of random groups of these strata, the same for the same seed."""
+    rng = np.random.default_rng(seed)
+    return lambda count: statistic(random_groups(strata, count, rng))
+
+
+def adjusted(p_values: Sequence[float]) -> list[float]:
+    """P-values paid for by their number (Benjamini and Yekutieli 2001), in the order given."""
+    many = len(p_values)
+    harmonic = sum(1 / k for k in range(1, many + 1))
+    paid = [0.0] * many
+    least = 1.0
+    order = sorted(range(many), key=lambda one: p_values[one])
+    for rank in range(many, 0, -1):
+        place = order[rank - 1]
+        least = min(least, p_values[place] * many * harmonic / rank)
+        paid[place] = round(least, 4) if least >= 1e-4 else float(f"{least:.4g}")
+    return paid
