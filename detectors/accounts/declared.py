@@ -65,6 +65,21 @@ _PHRASES = (
     "press office",
     "service de presse",
 )
+_STEMS = (
+    "news",
+    "daction",
+    "dia",
+    "offici",
+    "dération",
+    "deration",
+    "automat",
+    "bot",
+    "press",
+    "quotidien",
+    "section locale",
+    "local branch",
+)
+"""One of these is in each of the words and phrases: hardly any profile has one, which is quickly seen."""
 _ENDINGS = ("bot", "news", "info", "actu", "official", "officiel")
 _WORD = re.compile(r"\w+")
 
@@ -76,4 +91,9 @@ def is_declared(profile: Profile | None) -> bool:
     if profile.handle and profile.handle.rstrip("0123456789").lower().endswith(_ENDINGS):
         return True
     said = f"{profile.name or ''} \n {profile.description or ''}".lower()
+    for stem in _STEMS:
+        if stem in said:
+            break
+    else:
+        return False
     return not _WORDS.isdisjoint(_WORD.findall(said)) or any(phrase in said for phrase in _PHRASES)

@@ -30,28 +30,27 @@ False
 
 from __future__ import annotations
 
+from struct import Struct
 from zlib import crc32
 
 from detectors.batches import QUICKLY_MS
 
 REMEMBERED = 8
 _MARK = 8
+_mark = Struct(">II").pack
 
 
 def remembered(posted: bytes, post_id: str, time_ms: int) -> bytes:
     """The memory of an account's last posts after one more."""
-    return (posted + _checksum(post_id) + (time_ms // 1000).to_bytes(4, "big"))[-REMEMBERED * _MARK :]
+    mark = _mark(crc32(post_id.encode("utf-8", "surrogatepass")), time_ms // 1000)
+    return (posted + mark)[-REMEMBERED * _MARK :]
 
 
 def is_quick(posted: bytes, post_id: str, erased_ms: int) -> bool:
     """Whether a post that is remembered was erased within `QUICKLY_MS` of its being posted."""
-    mark = _checksum(post_id)
+    mark = _mark(crc32(post_id.encode("utf-8", "surrogatepass")), 0)[:4]
     for place in range(0, len(posted), _MARK):
         if posted[place : place + 4] == mark:
             posted_ms = int.from_bytes(posted[place + 4 : place + _MARK], "big") * 1000
             return erased_ms - posted_ms <= QUICKLY_MS
     return False
-
-
-def _checksum(post_id: str) -> bytes:
-    return crc32(post_id.encode("utf-8", "surrogatepass")).to_bytes(4, "big")

@@ -26,7 +26,7 @@ def check(code: str, needed: str, numbers: Evidence, points: int, *, met: bool) 
     """A rule's outcome. Where nothing could be measured, that is not the same as not found."""
     if met and points > 0:
         return Check(code, "met", points, needed, numbers)
-    unknown = any(value is None for value in numbers.values())
+    unknown = None in numbers.values()
     return Check(code, "not_enough_data" if unknown else "not_met", 0, needed, numbers)
 
 

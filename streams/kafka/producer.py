@@ -140,7 +140,7 @@ class Producer:
         live: bool = False,
         real_time: bool = False,
         canary_s: float = 0.0,
-        now: Callable[[], int] = clock_ms,
+        now: Callable[[], int] | None = None,
         client: Any = None,
     ) -> None:
         earlier = earlier or {}
@@ -151,7 +151,7 @@ class Producer:
         self._kafka = kafka
         self._topic = clients.topic(kafka, "posts")
         self._rejected = rejected
-        self._live, self._real_time, self._now = live, real_time, now
+        self._live, self._real_time, self._now = live, real_time, now or clock_ms
         self._newest_ms = 0
         self._told = _told(earlier)
         self._base = Frame(producer=name) if again_from_start else self._told
