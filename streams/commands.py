@@ -61,11 +61,14 @@ def watch(chosen: argparse.Namespace) -> int:
     spare_inputs(chosen)
     rejects = Rejects(chosen.rejects)
     feed = open_feed(chosen.source, in_force, chosen.place, rejects)
-    before = signal.signal(signal.SIGINT, lambda number, frame: feed.close())
+    # The feed ends as a file does: what was read is judged, and the numbers are told.
+    stops = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda *_: feed.close()) for number in stops}
     try:
         return _judge(chosen, in_force, _Source(iter(feed), feed.tally, rejects, live=True, feed=feed))
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Source(NamedTuple):
