@@ -158,7 +158,7 @@ def no_audience(one: PromotionSignal) -> PromotionSignal:
 
 def moved(one: PromotionSignal) -> PromotionSignal:
     minutes = random.Random(one.member.account).randrange(600)
-    member = one.member._replace(time_ms=one.member.time_ms + minutes * MINUTE_MS)
+    member = msgspec.structs.replace(one.member, time_ms=one.member.time_ms + minutes * MINUTE_MS)
     return msgspec.structs.replace(one, member=member)
 
 

@@ -36,7 +36,7 @@ class PairSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     min_objects: int = 2
     close_s: int = 60
     """Ties within so many seconds are coincidences, of which chance gives a number that can be told."""
-    max_pairs: int = 400_000
+    max_pairs: int = 700_000
 
 
 # Ties and shares are made by the million, hence structs: they are made three times as fast as named tuples.

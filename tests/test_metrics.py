@@ -19,7 +19,7 @@ from detectors.events import REASONS
 from streams import metrics
 from streams.embedded import Pipeline
 from streams.replay import Run, play
-from streams.sources.formats import open_source, posts_of
+from streams.sources.formats import items_of, open_source, posts_of
 from streams.sources.posts import encode_post
 from streams.sources.records import Tally
 
@@ -35,6 +35,10 @@ LABELS = {
         "sources",
         "targets",
         "rising",
+        "listed",
+        "followed",
+        "promoted",
+        "fates",
         "pairs",
         "networks",
         "cases",
@@ -164,7 +168,7 @@ def test_posts_dated_in_the_future_are_counted(tmp_path):
     path = tmp_path / "posts.jsonl"
     path.write_bytes(b"\n".join(encode_post(one) for one in POSTS))
     tally = Tally()
-    list(posts_of([open_source(path)], tally, clock=lambda: POSTS[0].time_ms))
+    list(items_of([open_source(path)], tally, clock=lambda: POSTS[0].time_ms))
     collector = metrics.PipelineCollector(Pipeline(SMALL), tally, {})
     rejected = next(one for one in collector.collect() if one.name == "vigie_records_rejected")
     future = next(one.value for one in rejected.samples if one.labels == {"reason": "future_time"})
