@@ -58,3 +58,31 @@ def forget_oldest(
     for key in gone:
         del held[key]
     return Forgotten(gone, len(gone) - expired)
+
+
+def forget_once_and_again(
+    once: dict[_Key, _Value], again: dict[_Key, _Value], most: int
+) -> Forgotten[_Key, _Value]:
+    """Delete the oldest entries of two dicts together, where there is no room.
+
+    A quarter of the room is left to what was seen once: if what was seen again could fill it all, nothing new
+    would ever be there to be seen a second time.
+
+    Parameters
+    ----------
+    once, again : dict
+        What was seen once, and what was seen more often; each in order of age, the oldest first.
+    most : int
+        Entries that both may hold together. Those seen once may take what the others leave of it.
+
+    Examples
+    --------
+    >>> once, again = dict.fromkeys("abc", 1), dict.fromkeys("vwxyz", 2)
+    >>> forget_once_and_again(once, again, 4)
+    Forgotten(gone={'v': 2, 'w': 2, 'a': 1, 'b': 1}, evicted=4)
+    >>> [*once, *again]
+    ['c', 'x', 'y', 'z']
+    """
+    of_again = forget_oldest(again, most - most // 4)
+    of_once = forget_oldest(once, most - len(again))
+    return Forgotten(of_again.gone | of_once.gone, of_again.evicted + of_once.evicted)

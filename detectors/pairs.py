@@ -16,7 +16,7 @@ from itertools import chain
 import msgspec
 
 from detectors.findings import Subject, is_canary
-from detectors.forgetting import forget_oldest
+from detectors.forgetting import forget_once_and_again
 from detectors.state import Changes, Noted, Record, Saved, Sheet, StateError, Table, merged, refusing
 
 HOUR_MS = 3_600_000
@@ -199,13 +199,9 @@ class Pairs:
         if tick_ms // 60_000 != self._minute:
             self._minute = tick_ms // 60_000
             self._expire(tick_ms - self._window_ms)
-        most = self.settings.max_pairs
-        # A quarter is left to those tied once, or no new pair could ever be tied a second time.
-        again = forget_oldest(self._again, most - most // 4)
-        once = forget_oldest(self._once, most - len(self._again))
-        for forgot in (again, once):
-            self._changed.update(forgot.gone)
-            self.evicted += forgot.evicted
+        forgot = forget_once_and_again(self._once, self._again, self.settings.max_pairs)
+        self._changed.update(forgot.gone)
+        self.evicted += forgot.evicted
         return repeated
 
     def _count(self, tie: Tie, repeated: list[Tie]) -> bool:

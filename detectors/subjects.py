@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any, Protocol
 
 from detectors.batches import Signals
@@ -77,74 +78,55 @@ class Subjects:
     """
 
     def __init__(self, settings: SubjectSettings, shard: int = 0, shards: int = 1) -> None:
-        others = shards == 1 or shard > 0
-        self.near_duplicates = NearDuplicates(settings.near_duplicates) if shard == 0 else None
-        self.hashtags = Hashtags(settings.hashtags) if others else None
-        self.co_sharing = CoSharing(settings.co_sharing) if others else None
-        self.amplification = Amplification(settings.amplification) if others else None
-        self.targets = Targets(settings.targets) if others else None
-        self.rising = Rising(settings.rising) if others else None
-        self.listed = Listed(settings.listed) if others else None
-        self.purges = Purges(settings.purges) if others else None
-        self.sponsored = Sponsored(settings.sponsored) if shard == 0 else None
+        self._finders: dict[str, Any] = {}
+        """By the name of what each holds in memory."""
+        if shard == 0:
+            self._finders |= {
+                "texts": NearDuplicates(settings.near_duplicates),
+                "promoted": Sponsored(settings.sponsored),
+            }
+        if shards == 1 or shard > 0:
+            self._finders |= {
+                "hashtags": Hashtags(settings.hashtags),
+                "shared": CoSharing(settings.co_sharing),
+                "sources": Amplification(settings.amplification),
+                "targets": Targets(settings.targets),
+                "rising": Rising(settings.rising),
+                "listed": Listed(settings.listed),
+                "followed": Purges(settings.purges),
+            }
         self._last_tick = 0
         self._head = Sheet(_Head)
 
     def take(self, signals: Signals) -> tuple[Found, list[Tie]]:
         """Judge one tick: what was found, and the new ties of pairs of accounts."""
         self._last_tick = signals.tick_ms
-        found = Found([], [])
-        ties: list[Tie] = []
-        if self.near_duplicates is not None:
-            found.findings, ties = self.near_duplicates.take(signals)
-        if self.hashtags is not None:
-            found.tags = self.hashtags.take(signals)
-        if self.co_sharing is not None:
-            ties += self.co_sharing.take(signals)
-        if self.amplification is not None:
-            found.sources = self.amplification.take(signals)
-        if self.targets is not None:
-            found.findings += self.targets.take(signals)
-        if self.rising is not None:
-            found.findings += self.rising.take(signals)
-        if self.listed is not None:
-            found.findings += self.listed.take(signals)
-        if self.purges is not None:
-            found.findings += self.purges.take(signals)
-        if self.sponsored is not None:
-            found.findings += self.sponsored.take(signals)
-        return found, ties
+        told = {name: finder.take(signals) for name, finder in self._finders.items()}
+        copies, ties = told.pop("texts", ([], []))
+        ties += told.pop("shared", [])
+        tags, sources = told.pop("hashtags", []), told.pop("sources", [])
+        findings = [*copies, *chain.from_iterable(told.values())]  # of all others
+        return Found(findings, tags, sources), ties
 
     def finish(self) -> Found:
         """What waits at the end of an input."""
-        near = self.near_duplicates
-        return Found(near.finish(self._last_tick) if near is not None else [], [])
+        texts = self._finders.get("texts")
+        return Found(texts.finish(self._last_tick) if texts is not None else [], [])
 
     def stores(self) -> dict[str, Any]:
         """What is held in memory, by name."""
-        named = {
-            "texts": self.near_duplicates,
-            "hashtags": self.hashtags,
-            "shared": self.co_sharing,
-            "sources": self.amplification,
-            "targets": self.targets,
-            "rising": self.rising,
-            "listed": self.listed,
-            "followed": self.purges,
-            "promoted": self.sponsored,
-        }
-        return {name: part for name, part in named.items() if part is not None}
+        return dict(self._finders)
 
     def track(self) -> None:
         """From now on, note what changes."""
-        for part in self.stores().values():
-            part.track()
+        for finder in self._finders.values():
+            finder.track()
 
     def changes(self, everything: bool = False) -> Changes:
         """The records that changed since the last call; see `detectors.state`."""
         return merged(
             self._head.told(_Head(self._last_tick), everything),
-            *(part.changes(everything) for part in self.stores().values()),
+            *(finder.changes(everything) for finder in self._finders.values()),
         )
 
     @refusing
@@ -153,5 +135,5 @@ class Subjects:
         head = self._head.read(saved)
         if head is not None:
             self._last_tick = head.last_tick
-        for part in self.stores().values():
-            part.restore(saved)
+        for finder in self._finders.values():
+            finder.restore(saved)

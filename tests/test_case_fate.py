@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import msgspec
-from streams_of_posts import MINUTE, SECOND, START_MS, post, robot, run
+from streams_of_posts import MINUTE, SECOND, post, run
 from test_cases import judged, people
 
-from detectors.accounts.stage import Accounts
 from detectors.batches import FateSignal
 from detectors.cases import Cases, CaseSettings
 from detectors.events import Change
@@ -123,17 +122,3 @@ def test_a_troll_farm_that_is_suspended_and_erases_itself_is_still_seen():
     assert "troll3" in newest["group"]["accounts"]
     assert "18 of 20 accounts are gone since (18 suspended), 6 of 20 posts shown" in newest["summary"]["en"]
     assert "18 des 20 comptes ont disparu depuis (dont 18 suspendus), 6" in newest["summary"]["fr"]
-
-
-def test_a_profile_that_the_network_tells_of_by_itself_is_looked_at_as_one_in_a_post():
-    accounts = Accounts()
-    first = accounts.take(START_MS + 5_000, [post("1", "a", 0), post("2", "b", 1)])
-    assert [member.score for member in first.members] == [-1, -1]
-    told = [
-        Change(platform="x", time_ms=START_MS + 6_000, event="profile", author_id=name, author=robot())
-        for name in ("a", "never seen")
-    ]
-    assert accounts.take(START_MS + 10_000, [], told).scored[0] == 1
-    later = accounts.take(START_MS + 15_000, [post("3", "a", 11_000), post("4", "b", 12_000)])
-    assert [member.score >= 0 for member in later.members] == [True, False]
-    assert len(accounts) == 2

@@ -6,11 +6,14 @@ import asyncio
 import os
 import time
 import uuid
+import weakref
 from pathlib import Path
 
 import msgspec
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from streams_of_posts import MINUTE, SECOND, START_MS, post, run
 
 from detectors.lists import Entry, Lists
@@ -102,6 +105,28 @@ def test_lists_are_in_force_from_their_time_on_and_the_newest_stands():
     assert [len(ears.room.lists_at(tick)) for tick in (0, 5_000, 8_999, 9_000)] == [0, 1, 1, 2]
     ears.take(LISTS, None)
     assert not ears.room.lists_at(9_000)
+
+
+def test_lists_that_no_tick_can_ask_for_any_more_are_let_go():
+    room, old = Room(), [Lists([entry("1")]), Lists([entry("2")])]
+    held = [weakref.ref(lists) for lists in old]
+    room.put(old[0], at_ms=5_000)
+    room.put(old[1], at_ms=9_000)
+    old.clear()
+    assert all(lists() is not None for lists in held)
+    room.put(Lists(), at_ms=6_000)
+    assert [lists() is not None for lists in held] == [True, False]
+    assert [len(room.lists_at(tick)) for tick in (0, 5_999, 6_000, 9_000)] == [0, 1, 0, 0]
+
+
+@given(st.lists(st.integers(0, 9), max_size=20))
+def test_at_every_tick_the_newest_lists_whose_time_has_come_stand(times):
+    room, said = Room(), [(at, Lists([entry(str(number))])) for number, at in enumerate(times)]
+    for at, lists in said:
+        room.put(lists, at_ms=at)
+    for tick in range(10):
+        newest = ([Lists()] + [lists for at, lists in said if at <= tick])[-1]
+        assert room.lists_at(tick).version == newest.version
 
 
 @pytest.mark.parametrize(

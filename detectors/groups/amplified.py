@@ -15,6 +15,7 @@ import msgspec
 from detectors.batches import AmplifierSignal
 from detectors.distinct import DistinctMinute, SlidingDistinct
 from detectors.findings import Member
+from detectors.forgetting import forget_oldest
 from detectors.state import Changes, Record, Saved, StateError, Table, merged
 from detectors.text import text_key
 
@@ -164,8 +165,7 @@ class Source:
         self._drop_strangers()
         while self.minutes and self.minutes[0].minute < first_minute:
             self.minutes.popleft()
-        while self.posts and self.posts[post := next(iter(self.posts))] < first_minute:
-            del self.posts[post]
+        forget_oldest(self.posts, len(self.posts), lambda minute: minute < first_minute)
         if self.first is not None and self.first.time_ms < first_minute * MINUTE_MS:
             self.first = None
 

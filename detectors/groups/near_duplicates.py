@@ -59,6 +59,7 @@ import msgspec
 from detectors import background, sketches
 from detectors.batches import Signals, TextSignal
 from detectors.findings import Evidence, Finding, Member, Subject, stable_id
+from detectors.forgetting import forget_oldest
 from detectors.groups.cluster_records import ClusterRecords
 from detectors.groups.text_cluster import TextCluster
 from detectors.groups.text_index import Text, TextIndex
@@ -315,11 +316,10 @@ class NearDuplicates:
     def _settle(self, tick_ms: int, *, everything: bool = False) -> Iterator[Finding]:
         """Report once more, in full, the clusters that grew a little and then fell silent."""
         limit = tick_ms - self.settings.settle_minutes * MINUTE_MS
-        while self._unsettled:
-            cluster_id, cluster = next(iter(self._unsettled.items()))
-            if cluster.last_ms >= limit and not everything:
-                break
-            del self._unsettled[cluster_id]
+        silent = forget_oldest(
+            self._unsettled, len(self._unsettled), lambda cluster: everything or cluster.last_ms < limit
+        )
+        for cluster in silent.gone.values():
             cluster.turn = 0
             self._changed.add(cluster)
             if len(cluster.members) + cluster.forgotten > cluster.judged_posts:

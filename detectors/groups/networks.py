@@ -53,12 +53,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable
-from itertools import islice
 from statistics import median_low
 
 import msgspec
 
 from detectors.findings import Edge, Evidence, Finding, Member, Subject, is_canary, stable_id
+from detectors.forgetting import forget_oldest
 from detectors.pairs import Pair, Repeated, Repetition, Tie, pair_key, pair_of
 from detectors.state import Changes, Noted, Record, Saved, Sheet, StateError, Table, merged, refusing
 
@@ -201,10 +201,10 @@ class Networks:
         self._edges[pair] = _Edge(network, self._turn, newest_ms, count)
         self._pairs.setdefault(network, {})[pair] = None
         self._changed_edges.add(pair)
-        if len(self._edges) > self.settings.max_edges:
-            for oldest in list(islice(self._edges, len(self._edges) // 20 + 1)):  # see detectors.forgetting
-                self._drop(oldest)
-                self.evicted += 1
+        forgot = forget_oldest(self._edges, self.settings.max_edges)
+        for oldest, edge in forgot.gone.items():
+            self._drop(oldest, edge)
+        self.evicted += forgot.evicted
         return network
 
     def _beyond_chance(self, close: list[Tie]) -> bool:
@@ -242,8 +242,8 @@ class Networks:
                 return edge.network
         return None
 
-    def _drop(self, pair: Pair) -> None:
-        edge = self._edges.pop(pair)
+    def _drop(self, pair: Pair, edge: _Edge) -> None:
+        """Take an edge that is gone out of all else."""
         del self._pairs[edge.network][pair]
         self._changed_edges.add(pair)
         for one, other in (pair, pair[::-1]):
@@ -253,7 +253,7 @@ class Networks:
 
     def _forget(self, limit_ms: int) -> None:
         for pair in [pair for pair, edge in self._edges.items() if edge.newest_ms < limit_ms]:
-            self._drop(pair)
+            self._drop(pair, self._edges.pop(pair))
         for name in [name for name in self._networks if not self._pairs.get(name)]:
             del self._networks[name]
             self._pairs.pop(name, None)
@@ -274,9 +274,13 @@ class Networks:
             return None
         network.judged_accounts, network.judged_objects = len(accounts), objects
         self._changed.add(name)
-        ties = {
-            pair: _coincidences(graph.between(*pair, tick_ms), self.settings.close_s * 1000) for pair in edges
-        }
+        close_ms = self.settings.close_s * 1000
+        told = {pair: _coincidences(graph.between(*pair, tick_ms), close_ms) for pair in edges}
+        # What some of them shared may be forgotten by now, earlier than that they did.
+        ties = {pair: close for pair, close in told.items() if close}
+        accounts = sorted({account for pair in ties for account in pair})
+        if len(accounts) < self.settings.min_accounts:
+            return None
         posts = _posts(ties.values())
         return Finding(
             finding_id=stable_id("f", self.name, name),

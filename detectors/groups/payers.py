@@ -55,7 +55,7 @@ import msgspec
 
 from detectors.batches import PromotionSignal
 from detectors.findings import Subject
-from detectors.forgetting import forget_oldest
+from detectors.forgetting import forget_once_and_again
 from detectors.lists import folded
 from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
 
@@ -201,7 +201,9 @@ class Payers:
         if len(payer.audiences) > 2 * _AUDIENCES:
             payer.audiences = dict(_most(payer.audiences, _AUDIENCES))
         self._changed.add(key)
-        self._forget()
+        forgot = forget_once_and_again(self._once, self._again, self._max_payers)
+        self._changed.update(forgot.gone)
+        self.evicted += forgot.evicted
 
     def _held(self, key: Subject, promotion: PromotionSignal) -> Payer:
         payer = self._again.pop(key, None) or self._once.pop(key, None)
@@ -212,15 +214,6 @@ class Payers:
         at_ms = promotion.member.time_ms
         payer = self._once[key] = Payer(key, name, 0, at_ms, at_ms, {}, {}, {})
         return payer
-
-    def _forget(self) -> None:
-        most = self._max_payers
-        # A quarter is kept for those of one post, or no new payer could ever come to a second one.
-        again = forget_oldest(self._again, most - most // 4)
-        once = forget_oldest(self._once, most - len(self._again))
-        for forgot in (again, once):
-            self._changed.update(forgot.gone)
-            self.evicted += forgot.evicted
 
     def totals(self) -> list[Total]:
         """One row for each payer and currency.

@@ -15,7 +15,7 @@ from itertools import chain
 from detectors.batches import PromotionSignal
 from detectors.currencies import EVERYWHERE, home_currencies
 from detectors.findings import Member, Subject, author_of
-from detectors.forgetting import forget_oldest
+from detectors.forgetting import forget_once_and_again
 from detectors.lists import folded
 from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
 
@@ -274,16 +274,12 @@ class Pages:
 
     def forget(self) -> list[Page]:
         """Forget pages for want of room; those that are gone."""
-        most = self._max_pages
-        # A quarter is kept for pages of one post, or no new page could ever come to a second one.
-        again = forget_oldest(self._again, most - most // 4)
-        once = forget_oldest(self._once, most - len(self._again))
-        gone = [*again.gone.values(), *once.gone.values()]
-        for page in gone:
+        forgot = forget_once_and_again(self._once, self._again, self._max_pages)
+        for page in forgot.gone.values():
             self._drop(page)
-            self._changed.add(page.account)
-        self.evicted += len(gone)
-        return gone
+        self._changed.update(forgot.gone)
+        self.evicted += forgot.evicted
+        return list(forgot.gone.values())
 
     def _drop(self, page: Page) -> None:
         for targeting in page.targetings:

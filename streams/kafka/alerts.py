@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import orjson
 
+from detectors.forgetting import forget_oldest
 from streams.kafka import clients
 from streams.kafka.settings import KafkaSettings
 from streams.sources.opening import InputError
@@ -102,8 +103,7 @@ class Tail:
         if alert["id"] in self._seen:
             return False
         self._seen[alert["id"]] = None
-        if len(self._seen) > _REMEMBERED_IDS:
-            del self._seen[next(iter(self._seen))]
+        forget_oldest(self._seen, _REMEMBERED_IDS)
         return True
 
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from detectors.events import Item, Post
+from detectors.forgetting import forget_oldest
 from streams.clock import clock_ms
 from streams.sources.formats import FUTURE_MS, refuse_future
 from streams.sources.live.counts import Counts
@@ -139,8 +140,7 @@ class Inlet:
                 self.counts.duplicates += 1
             else:
                 seen[key] = None
-                if len(seen) > REMEMBERED:
-                    del seen[next(iter(seen))]
+        forget_oldest(seen, REMEMBERED)
 
     async def flush(self) -> None:
         """Hand over what has gathered."""
