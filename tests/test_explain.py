@@ -73,13 +73,21 @@ def rules(answer: dict[str, Any], detector: str) -> dict[str, dict[str, Any]]:
     return {rule["code"]: rule for rule in finding["rules"]}
 
 
+def asked(answer: dict[str, Any], detector: str) -> list[tuple[float | None, str, float, str]]:
+    """What a detector asks for: measured, bound, wanted, state."""
+    section = next(one for one in answer["detectors"] if one["detector"] == detector)
+    return [(one["measured"], one["bound"], one["wanted"], one["state"]) for one in section["conditions"]]
+
+
 # -- hashtags --------------------------------------------------------------------------------------
 
 
 def test_an_alerted_hashtag_with_its_points(ask, read):
     answer = ask("hashtag", "#Pushed")
     assert answer["verdict"].startswith("Alerted at critical, score ")
-    assert answer["counted"] == {"posts": 54, "minutes": 60}
+    counted = answer["counted"]
+    assert [counted[name] for name in ("minutes", "posts", "accounts", "reposts")] == [60, 54, 18, 0]
+    assert asked(answer, "hashtags") == [(18, "at least", 8, "met")]
     assert answer["at"] == "2017-07-14T02:46:00.000Z"
     met = rules(answer, "hashtags")
     assert met["repeaters"]["state"] == "met"
@@ -87,12 +95,15 @@ def test_an_alerted_hashtag_with_its_points(ask, read):
     assert met["bots"]["numbers"]["scored"] == 18
     said = read("hashtag", "pushed")
     assert "Alerted at critical" in said
-    assert "+45 repeaters: share 1.0" in said
+    assert "hashtags: judged met 18 accounts in the 60 minutes before (at least 8)" in said
+    assert "+45 repeaters: share 1" in said
+    (told,) = {alert["case_id"] for alert in answer["findings"][0]["alerts"]}
+    assert f"in case {told} (critical at " in answer["verdict"]
 
 
 def test_a_hashtag_without_an_alert_and_the_rules_that_it_missed(ask, read):
     answer = ask("hashtag", "DÉBAT")
-    assert answer["verdict"].startswith("No alert, score 0: a notice needs 20")
+    assert answer["verdict"].startswith("No alert, score 0 (hashtags): a notice needs 20, a warning 40")
     missed = rules(answer, "hashtags")
     assert missed["repeaters"]["state"] in ("not_met", "not_enough_data")
     assert all(rule["state"] != "met" and rule["points"] == 0 for rule in missed.values())
@@ -101,17 +112,25 @@ def test_a_hashtag_without_an_alert_and_the_rules_that_it_missed(ask, read):
     assert "accounts 12 needs 15 to 500 accounts" in said
 
 
-def test_a_hashtag_of_too_few_accounts_is_not_enough_data(ask):
+def test_of_a_hashtag_that_no_detector_judged_each_threshold_is_told(ask, read):
     answer = ask("hashtag", "quiet")
     assert answer["verdict"] == (
-        "Not enough data: 2 posts with #quiet in the 60 minutes before, and it never had 8 accounts in them, "
-        "from which a hashtag is judged."
+        "No finding: hashtags wants at least 8 accounts in the 60 minutes before (2 seen); rising wants at "
+        "least 20 posts in the 5 minutes from 02:40 (2 seen); co_sharing wants at least 3 things shared "
+        "within 60 s by one pair (1 seen)."
     )
     assert answer["findings"] == []
+    assert {one["detector"]: one["state"] for one in answer["detectors"]} == dict.fromkeys(
+        ("hashtags", "rising", "co_sharing", "listed"), "not_judged"
+    )
+    assert asked(answer, "rising")[4] == (None, "at least", 6.0, "not_enough_data")
+    assert "missed 2 accounts in the 60 minutes before (at least 8)" in read("hashtag", "quiet")
 
 
 def test_a_hashtag_that_nobody_used_was_not_counted(ask):
-    assert ask("hashtag", "nowhere")["verdict"].startswith("Nothing was counted: no post with #nowhere")
+    answer = ask("hashtag", "nowhere")
+    assert answer["verdict"] == "Nothing was counted: no post with #nowhere."
+    assert answer["detectors"] == answer["findings"] == []
 
 
 def test_the_moment_decides(ask):
@@ -126,7 +145,12 @@ def test_the_moment_decides(ask):
     assert early["counted"]["posts"] == sent
     assert "critical" not in early["verdict"]
     after = ask("hashtag", "pushed", "--at", "2017-07-14T04:00:00Z")
-    assert after["verdict"].startswith("Nothing was counted")
+    assert after["verdict"] == (
+        "Nothing was counted: no post with #pushed in the 60 minutes before; the last of the 54 earlier ones "
+        "can be asked of with --at 2017-07-14T02:46:00.000Z."
+    )
+    between = ask("hashtag", "pushed", "--at", "2017-07-14T02:41:03Z")
+    assert between == early | {"findings": between["findings"]}, "as of the last tick"
     assert ask("hashtag", "pushed", "--at", END)["findings"] == ask("hashtag", "pushed")["findings"]
 
 
@@ -157,8 +181,11 @@ def test_an_account_by_its_handle(ask):
 def test_an_account_without_a_profile_and_one_without_a_finding(ask):
     answer = ask("account", "few1")
     assert (answer["counted"]["posts"], answer["automation"]) == (1, [])
-    assert answer["verdict"] == "1 posts counted, and the account takes part in no finding."
-    assert ask("account", "loner")["verdict"] == "1 posts counted, and the account takes part in no finding."
+    assert answer["verdict"].startswith("No finding: near_duplicates wants at least 3 accounts with the text")
+    assert asked(answer, "near_duplicates") == [(2, "at least", 3, "not_met")]
+    alone = ask("account", "loner")
+    assert asked(alone, "near_duplicates") == [(1, "at least", 3, "not_met")]
+    assert asked(alone, "co_sharing")[0] == (0, "at least", 3, "not_met")
 
 
 def test_an_account_that_never_posted(ask):
@@ -182,8 +209,10 @@ def test_a_text_too_short_to_judge(ask):
     assert ask("text", "go home!")["verdict"].startswith("Not judged: after folding fewer than 24 characters")
 
 
-def test_a_text_of_too_few_accounts_is_not_enough_data(ask):
-    assert ask("text", FEW + " #quiet")["verdict"].startswith("Not enough data: 2 posts with this text")
+def test_a_text_of_too_few_accounts_was_not_judged(ask):
+    answer = ask("text", FEW + " #quiet")
+    assert answer["counted"]["posts"] == answer["counted"]["accounts"] == 2
+    assert answer["verdict"].startswith("No finding: near_duplicates wants at least 3 accounts with the text")
 
 
 def test_a_text_that_nobody_wrote(ask):
@@ -195,7 +224,8 @@ def test_a_link_is_counted_under_its_normal_form_and_what_was_missing_is_said(as
     answer = ask("link", "https://NEWS.invalid/7?utm_source=somebody")
     assert answer["counted"]["link"] == "https://news.invalid/7"
     assert answer["counted"]["posts"] > 0
-    assert answer["verdict"].startswith("No finding:")
+    assert answer["verdict"].startswith("No finding: rising wants")
+    assert [one["detector"] for one in answer["detectors"]] == ["rising", "co_sharing", "listed"]
     assert ask("link", "https://nobody.invalid/")["verdict"].startswith("Nothing was counted")
 
 
@@ -232,13 +262,13 @@ def test_a_store_that_is_none_ends_with_one_sentence(tmp_path, store, capsys, mo
         db.execute("CREATE TABLE meta (format INTEGER)")
         db.execute("INSERT INTO meta VALUES (0)")
         db.commit()
-    assert "has format 0; this version reads 1" in refused(capsys, "hashtag", "x", "--store", old)
+    assert "has format 0; this version reads 2" in refused(capsys, "hashtag", "x", "--store", old)
     broken = tmp_path / "broken.db"
     broken.write_bytes(store.read_bytes())
     with closing(sqlite3.connect(broken)) as db:
         db.execute("DROP TABLE judged")
         db.commit()
-    assert "the store cannot be used" in refused(capsys, "hashtag", "x", "--store", broken)
+    assert "the store cannot be used" in refused(capsys, "hashtag", "pushed", "--store", broken)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
     empty = tmp_path / "empty.db"
     assert cli.main(["replay", "-", "--store", str(empty)]) == 0

@@ -1,72 +1,94 @@
-"""The embedded store: what was counted and judged, in one SQLite file, for `vigie explain`."""
+"""The embedded store: what was counted and judged, in one SQLite file, for `vigie explain`.
+
+Of each post one row is added at the end of one table: when, by whom, and what it shares; never its text. That
+is as little as answers how many accounts there were in any window. What is asked is in `reading`.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
-from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import orjson
 
-from detectors.batches import SignalBatch
+from detectors.batches import PromotionSignal, SignalBatch
 from detectors.case import Judged
-from detectors.events import Profile, milliseconds
+from detectors.events import CANARY, Post, Profile, milliseconds
+from detectors.findings import Subject, account_key
+from detectors.lists import folded
+from streams import retention
+from streams.clock import clock_ms
+from streams.privacy_settings import RetentionSettings
 from streams.sources.opening import InputError
+from streams.stores.reading import Reading
+from streams.stores.rows import SEPARATOR, Judgement, Rule
 
-FORMAT = 1
+FORMAT = 2
 MINUTE_MS = 60_000
-_HELD = 100_000
+_HELD = 50_000
+"""Rows that are held back, to be written at once, and"""
+_HELD_MS = 5 * MINUTE_MS
+"""for how long at most, in event time: who reads while a stream runs is so far behind."""
+_SHOWN_POSTS = 20
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (format INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS counts (
-  kind TEXT NOT NULL, value TEXT NOT NULL, minute INTEGER NOT NULL,
-  posts INTEGER NOT NULL, accounts INTEGER NOT NULL, PRIMARY KEY (kind, value, minute)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS judged (
+CREATE TABLE meta (format INTEGER NOT NULL);
+CREATE TABLE posts (
+  time INTEGER NOT NULL, account TEXT NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL,
+  activity INTEGER NOT NULL, hashtags TEXT, links TEXT, media TEXT, targets TEXT, strangers TEXT,
+  ref TEXT, source TEXT, text TEXT, listed TEXT, payer TEXT, banned INTEGER,
+  PRIMARY KEY (time, account, id)) WITHOUT ROWID;
+CREATE TABLE profiles (
+  account TEXT PRIMARY KEY, handle TEXT, observed INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE judged (
   tick INTEGER NOT NULL, finding TEXT NOT NULL, detector TEXT NOT NULL, kind TEXT NOT NULL,
-  value TEXT NOT NULL, score INTEGER NOT NULL, severity TEXT, body BLOB NOT NULL);
-CREATE INDEX IF NOT EXISTS judged_by_subject ON judged (kind, value, tick);
-CREATE TABLE IF NOT EXISTS members (
+  value TEXT NOT NULL, score INTEGER NOT NULL, severity TEXT, body BLOB NOT NULL, traits BLOB);
+CREATE INDEX judged_by_finding ON judged (finding, tick);
+CREATE TABLE subjects (
+  kind TEXT NOT NULL, value TEXT NOT NULL, finding TEXT NOT NULL,
+  PRIMARY KEY (kind, value, finding)) WITHOUT ROWID;
+CREATE TABLE members (
   account TEXT NOT NULL, finding TEXT NOT NULL, PRIMARY KEY (account, finding)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS text_keys (
+CREATE TABLE text_keys (
   key TEXT NOT NULL, finding TEXT NOT NULL, PRIMARY KEY (key, finding)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS profiles (
-  account TEXT PRIMARY KEY, observed INTEGER NOT NULL, score INTEGER NOT NULL,
-  body BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS alerts (id TEXT PRIMARY KEY, time TEXT NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE alerts (id TEXT PRIMARY KEY, time TEXT NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE told (
+  finding TEXT NOT NULL, alert TEXT NOT NULL, PRIMARY KEY (finding, alert)) WITHOUT ROWID;
 """
-
-
-class JudgedRow(NamedTuple):
-    """One judgement as it was stored."""
-
-    tick_ms: int
-    finding_id: str
-    detector: str
-    score: int
-    severity: str | None
-    body: dict[str, Any]
-
-
-def _row(row: tuple[int, str, str, int, str | None, bytes]) -> JudgedRow:
-    tick_ms, finding_id, detector, score, severity, body = row
-    return JudgedRow(tick_ms, finding_id, detector, score, severity, orjson.loads(body))
+_POST = f"INSERT OR REPLACE INTO posts VALUES ({', '.join('?' * 16)})"
+_PROFILE = (
+    "INSERT INTO profiles VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+    "handle = excluded.handle, observed = excluded.observed, body = excluded.body"
+)
+_REPOSTED = "INSERT OR IGNORE INTO profiles VALUES (?, ?, ?, ?)"
+"""Of an account that is reposted: what its own posts show of it stands."""
+_JUDGED = "INSERT INTO judged VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_SUBJECT = "INSERT OR IGNORE INTO subjects VALUES (?, ?, ?)"
+_MEMBER = "INSERT OR IGNORE INTO members VALUES (?, ?)"
+_TEXT_KEY = "INSERT OR IGNORE INTO text_keys VALUES (?, ?)"
+_ALERT = "INSERT OR REPLACE INTO alerts VALUES (?, ?, ?)"
+_TOLD = "INSERT OR IGNORE INTO told VALUES (?, ?)"
 
 
 class Store:
-    """Writes what was judged, and answers questions about it.
+    """Writes what was counted and judged; `reading` answers questions about it.
 
     Parameters
     ----------
     path : str or Path
         The file. For writing it is made, or what an earlier replay left in it replaced; for reading it
         must exist.
+    kept : RetentionSettings, optional
+        What is older goes when the file is opened, and whenever it is written.
     """
 
-    def __init__(self, path: str | Path, *, write: bool) -> None:
+    def __init__(self, path: str | Path, *, write: bool, kept: RetentionSettings | None = None) -> None:
         self._path = Path(path)
+        self._kept = kept
         if not write and not self._path.is_file():
             raise InputError(
                 f"There is no store at {path}: make one with `vigie replay FILE --store {path}`."
@@ -76,10 +98,17 @@ class Store:
             if write:
                 self._start_anew()
             self._check_format()
-        except sqlite3.Error as problem:
+            with contextlib.suppress(sqlite3.OperationalError):  # who may only read cannot delete
+                self._sweep()
+        except (sqlite3.Error, UnicodeDecodeError) as problem:
             raise InputError(f"{path} cannot be used as a store: {problem}.") from None
-        self._counts: dict[tuple[str, str, int], list[int]] = {}
-        self._profiles: dict[str, tuple[int, int, Profile]] = {}
+        self.reading = Reading(self._db)
+        self._rows: dict[str, list[tuple[Any, ...]]] = {
+            statement: [] for statement in (_POST, _JUDGED, _SUBJECT, _MEMBER, _TEXT_KEY, _ALERT, _TOLD)
+        }
+        self._profiles: dict[str, tuple[int, Profile]] = {}
+        self._reposted: dict[str, tuple[int, Profile]] = {}
+        self._written_ms = 0
 
     def _start_anew(self) -> None:
         """Make the tables. What an earlier replay stored goes: two runs mixed would explain neither."""
@@ -90,165 +119,134 @@ class Store:
         self._db.executescript("".join(f"DROP TABLE IF EXISTS {name};" for name in sorted(found)))
         self._db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; {_SCHEMA}")
         self._db.execute("INSERT INTO meta VALUES (?)", (FORMAT,))
+        retention.begin(self._db, clock_ms())
 
     def _check_format(self) -> None:
         row = self._db.execute("SELECT format FROM meta").fetchone()
         if row is None or row[0] != FORMAT:
             found = None if row is None else row[0]
-            raise InputError(f"The store {self._path} has format {found}; this version reads {FORMAT}.")
-
-    # -- writing -----------------------------------------------------------------------------------
+            raise InputError(
+                f"The store {self._path} has format {found}; this version reads {FORMAT}: make it anew with "
+                "`vigie replay --store`."
+            )
 
     def note_batch(self, batch: SignalBatch) -> None:
-        """Count the posts of one tick by hashtag, link, text and account, and keep the newest profiles."""
-        minute = (batch.tick_ms - 1) // MINUTE_MS
-        accounts: dict[tuple[str, str], set[str]] = defaultdict(set)
-        posts: Counter[tuple[str, str]] = Counter()
-        rows = zip(batch.posts, batch.members, batch.fingerprints, batch.links, strict=True)
-        for post, member, print_, links in rows:
-            subjects = [("hashtag", name) for name in member.hashtags]
-            subjects += [("link", link) for link in links]
-            subjects.append(("account", member.account))
-            if post.kind == "repost":
-                subjects.append(("reposts", member.account))
-            elif print_.key:
-                subjects.append(("text", f"{print_.key:016x}"))
-            for subject in subjects:
-                posts[subject] += 1
-                accounts[subject].add(member.account)
+        """Keep a row of each post of one tick, and the newest profiles."""
+        promoted = {(one.member.account, one.member.post_id): one for one in batch.promotions}
+        columns = zip(
+            batch.posts,
+            batch.members,
+            batch.fingerprints,
+            batch.links,
+            batch.strangers,
+            batch.listed,
+            strict=True,
+        )
+        posts = self._rows[_POST]
+        for post, member, print_, links, strangers, listed in columns:
+            if post.platform == CANARY:
+                continue
+            source = None
+            if post.kind == "repost" and post.ref_author_id:
+                source = account_key(post.platform, post.ref_author_id)
+                if post.ref_author is not None:
+                    self._reposted[source] = (post.time_ms, post.ref_author)
             if post.author is not None:
                 observed = post.author.observed_at
                 at = milliseconds(observed) if observed else post.time_ms
-                self._profiles[member.account] = (at, member.score, post.author)
-        if len(self._counts) > _HELD:
+                self._profiles[member.account] = (at, post.author)
+            paid = promoted.get((member.account, post.id)) if promoted else None
+            shared = _joined(member.hashtags), _joined(links), _joined(post.media or ())
+            named = _joined(member.targets), _joined(sorted(strangers))
+            if post.kind == "repost":  # whom it names, another post named
+                named = None, None
+            text = f"{print_.key:016x}" if print_.key else None
+            head = post.time_ms, member.account, post.id, post.kind, member.activity
+            posts.append((*head, *shared, *named, _ref(post), source, text, listed or None, *_paid(paid)))
+        if len(posts) >= _HELD or batch.tick_ms >= self._written_ms + _HELD_MS:
             self.flush()
-        for subject, number in posts.items():
-            held = self._counts.setdefault((*subject, minute), [0, 0])
-            held[0] += number
-            held[1] = max(held[1], len(accounts[subject]))
+            self._written_ms = batch.tick_ms
 
     def note_judged(self, judged: Judged) -> None:
         """Keep one judgement, alerted or not."""
         finding, assessment = judged.finding, judged.assessment
-        body = orjson.dumps(
-            {
-                "accounts": finding.accounts_total,
-                "posts": finding.posts_total,
-                "start_ms": finding.start_ms,
-                "end_ms": finding.end_ms,
-                "template": finding.template,
-                "evidence": finding.evidence,
-                "open": assessment.open,
-                "checks": [check._asdict() for check in assessment.checks],
-                "post_ids": [member.post_id for member in finding.posts[:20]],
-            }
+        body = Judgement(
+            accounts=finding.accounts_total,
+            posts=finding.posts_total,
+            template=finding.template,
+            evidence=finding.evidence,
+            open=assessment.open,
+            checks=[Rule(*check) for check in assessment.checks],
+            post_ids=[member.post_id for member in finding.posts[:_SHOWN_POSTS]],
         )
-        head = (finding.judged_ms, finding.finding_id, finding.detector)
-        rows = [
-            (*head, *subject, assessment.score, assessment.severity, body) for subject in finding.subjects
-        ]
-        self._db.executemany("INSERT INTO judged VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
-        members = [(account, finding.finding_id) for account in finding.accounts]
-        self._db.executemany("INSERT OR IGNORE INTO members VALUES (?, ?)", members)
-        keys = [(f"{key:016x}", finding.finding_id) for key in finding.text_keys]
-        self._db.executemany("INSERT OR IGNORE INTO text_keys VALUES (?, ?)", keys)
+        traits = msgspec.json.encode(judged.traits) if judged.traits else None
+        name, subjects = finding.finding_id, [_looked_up(subject) for subject in finding.subjects]
+        said = assessment.score, assessment.severity, msgspec.json.encode(body), traits
+        self._rows[_JUDGED].append((finding.judged_ms, name, finding.detector, *subjects[0], *said))
+        self._rows[_SUBJECT] += [(*subject, name) for subject in subjects]
+        self._rows[_MEMBER] += [(account, name) for account in finding.accounts]
+        self._rows[_TEXT_KEY] += [(f"{key:016x}", name) for key in finding.text_keys]
 
     def note_alert(self, alert: dict[str, Any]) -> None:
         """Keep one alert."""
-        row = (alert["id"], alert["time"], orjson.dumps(alert))
-        self._db.execute("INSERT OR REPLACE INTO alerts VALUES (?, ?, ?)", row)
+        self._rows[_ALERT].append((alert["id"], alert["time"], orjson.dumps(alert)))
+        self._rows[_TOLD] += [(finding["finding_id"], alert["id"]) for finding in alert["data"]["findings"]]
 
     def flush(self) -> None:
         """Write what is held; called now and then, and at the end."""
         self._db.execute("BEGIN")
-        self._db.executemany(
-            "INSERT INTO counts VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
-            "posts = posts + excluded.posts, accounts = max(accounts, excluded.accounts)",
-            [(*key, *numbers) for key, numbers in self._counts.items()],
-        )
-        self._db.executemany(
-            "INSERT OR REPLACE INTO profiles VALUES (?, ?, ?, ?)",
-            [
-                (account, observed, score, msgspec.json.encode(profile))
-                for account, (observed, score, profile) in self._profiles.items()
-            ],
-        )
+        for statement, rows in self._rows.items():
+            self._db.executemany(statement, rows)
+            rows.clear()
+        for statement, profiles in ((_PROFILE, self._profiles), (_REPOSTED, self._reposted)):
+            self._db.executemany(statement, _profile_rows(profiles))
+            profiles.clear()
         self._db.execute("COMMIT")
-        self._counts.clear()
-        self._profiles.clear()
+        self._sweep()
+
+    def _sweep(self) -> None:
+        if self._kept is not None:
+            retention.sweep(self._db, self._kept, clock_ms())
+
+    def last_ms(self) -> int | None:
+        """The end of the last minute with a post or an alert; None in an empty store."""
+        (post,), (alert,) = (
+            self._db.execute(f"SELECT max(time) FROM {table}").fetchone() for table in ("posts", "alerts")
+        )
+        ends = [post + 1] if post is not None else []
+        if alert is not None:
+            ends.append(milliseconds(datetime.fromisoformat(alert)))
+        return -(-max(ends) // MINUTE_MS) * MINUTE_MS if ends else None
 
     def close(self) -> None:
         """Write what is held and close the file."""
         self.flush()
         self._db.close()
 
-    # -- reading -----------------------------------------------------------------------------------
 
-    def counted(self, kind: str, value: str, first_ms: int, last_ms: int) -> tuple[int, int]:
-        """Posts of a subject in the minutes between two times, and the most accounts in one tick of it."""
-        row = self._db.execute(
-            "SELECT coalesce(sum(posts), 0), coalesce(max(accounts), 0) FROM counts "
-            "WHERE kind = ? AND value = ? AND minute BETWEEN ? AND ?",
-            (kind, value, first_ms // MINUTE_MS, (last_ms - 1) // MINUTE_MS),
-        ).fetchone()
-        return int(row[0]), int(row[1])
+def _joined(values: Iterable[str]) -> str | None:
+    """Several values as one text, each between two separators, so that each can be looked for whole."""
+    return f"{SEPARATOR}{SEPARATOR.join(values)}{SEPARATOR}" if values else None
 
-    def hours_seen(self, account: str, last_ms: int) -> float:
-        """Hours between the first and the last minute with a post of an account, one minute at least."""
-        row = self._db.execute(
-            "SELECT min(minute), max(minute) FROM counts "
-            "WHERE kind = 'account' AND value = ? AND minute <= ?",
-            (account, (last_ms - 1) // MINUTE_MS),
-        ).fetchone()
-        return 0.0 if row[0] is None else (row[1] - row[0] + 1) / 60
 
-    def last_ms(self) -> int | None:
-        """The last minute with a post, as milliseconds; None in an empty store."""
-        row = self._db.execute("SELECT max(minute) FROM counts").fetchone()
-        return None if row[0] is None else (int(row[0]) + 1) * MINUTE_MS
+def _ref(post: Post) -> str | None:
+    """The post reposted or answered: what such posts share."""
+    return post.ref_id if post.kind in ("repost", "reply") else None
 
-    def judged(self, kind: str, value: str, at_ms: int) -> list[JudgedRow]:
-        """Judgements of a subject up to a time, newest first."""
-        rows = self._db.execute(
-            "SELECT tick, finding, detector, score, severity, body FROM judged "
-            "WHERE kind = ? AND value = ? AND tick <= ? ORDER BY tick DESC, score DESC",
-            (kind, value, at_ms),
-        )
-        return [_row(row) for row in rows]
 
-    def findings(self, finding_ids: list[str], at_ms: int) -> list[JudgedRow]:
-        """The newest judgement up to a time of each finding, strongest first."""
-        newest: dict[str, JudgedRow] = {}
-        for finding_id in finding_ids:
-            row = self._db.execute(
-                "SELECT tick, finding, detector, score, severity, body FROM judged "
-                "WHERE finding = ? AND tick <= ? ORDER BY tick DESC LIMIT 1",
-                (finding_id, at_ms),
-            ).fetchone()
-            if row:
-                newest[finding_id] = _row(row)
-        return sorted(newest.values(), key=lambda one: (-one.score, one.finding_id))
+def _paid(paid: PromotionSignal | None) -> tuple[str | None, int | None]:
+    """Payer of a promoted post, empty where nobody is named, and since when it is banned."""
+    return (None, None) if paid is None else (folded(paid.payer or ""), paid.banned_ms)
 
-    def findings_of_text(self, key: int) -> list[str]:
-        """Findings that hold a text with this key."""
-        rows = self._db.execute("SELECT finding FROM text_keys WHERE key = ?", (f"{key:016x}",))
-        return [row[0] for row in rows]
 
-    def findings_of_account(self, account: str) -> list[str]:
-        """Findings that an account takes part in."""
-        return [
-            row[0] for row in self._db.execute("SELECT finding FROM members WHERE account = ?", (account,))
-        ]
+def _looked_up(subject: Subject) -> Subject:
+    """A subject under the name by which it is looked up."""
+    return Subject("payer", folded(subject.value)) if subject.kind == "payer" else subject
 
-    def accounts_named(self, name: str) -> Iterator[tuple[str, int, int, Profile]]:
-        """Accounts by id or by handle: (key, observed_ms, score, profile)."""
-        handle = name.lstrip("@").casefold()
-        for account, observed, score, body in self._db.execute("SELECT * FROM profiles"):
-            profile = msgspec.json.decode(body, type=Profile)
-            if account.partition("\x1f")[2] == name or (profile.handle or "").casefold() == handle:
-                yield account, observed, score, profile
 
-    def accounts_with_id(self, author_id: str) -> list[str]:
-        """Keys of the accounts with an id, on any network."""
-        rows = self._db.execute("SELECT DISTINCT value FROM counts WHERE kind = 'account'")
-        return sorted(row[0] for row in rows if row[0].partition("\x1f")[2] == author_id)
+def _profile_rows(
+    profiles: dict[str, tuple[int, Profile]],
+) -> Iterable[tuple[str, str | None, int, bytes]]:
+    for account, (observed, profile) in profiles.items():
+        handle = profile.handle.casefold() if profile.handle else None
+        yield account, handle, observed, msgspec.json.encode(profile)
