@@ -107,7 +107,7 @@ def replay(stream: list[Change]) -> tuple[list[Finding], list[FateSignal]]:
     findings: list[Finding] = []
     fates: list[FateSignal] = []
     for tick_ms, posts, changed in buffer.ready():
-        told = accounts.take(tick_ms, posts, changed).fates
+        told = accounts.take(tick_ms, posts, changed).background.fates
         findings += fate.take(told, tick_ms)
         fates += told
     return findings, fates

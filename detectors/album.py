@@ -138,6 +138,10 @@ class Album:
         held = self._places
         return np.array([held[one] for one in accounts if one in held], dtype=np.int64)
 
+    def count(self, since_s: int) -> int:
+        """How many accounts were seen since then."""
+        return int(np.count_nonzero(self._table["seen_s"] >= max(since_s, 0)))
+
     def recent(self, since_s: int) -> tuple[Places, Rows]:
         """Places of the accounts seen since then, with what is asked of all: account, platform, usual.
 
@@ -172,11 +176,12 @@ class Album:
         self._changed.update(newest)
         self._forget()
 
-    def add_case(self, accounts: Iterable[int]) -> None:
-        """Note that these accounts were in a case that is closed now."""
+    def add_cases(self, accounts: Iterable[int], cases: int) -> None:
+        """Note that these accounts were in so many more closed cases; less than 0 when one opens again."""
         held = [one for one in accounts if one in self._places]
         places = self.places(held)
-        self._table["cases"][places] = np.minimum(self._table["cases"][places], _MOST_16 - 1) + 1
+        now = self._table["cases"][places].astype(np.int64) + cases
+        self._table["cases"][places] = np.clip(now, 0, _MOST_16)
         self._changed.update(held)
 
     def _row(self, look: Look) -> tuple[Any, ...]:

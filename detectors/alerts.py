@@ -13,13 +13,18 @@ from typing import Any
 
 from detectors import __version__
 from detectors.accounts import automation
-from detectors.case import Judged, Revision
-from detectors.findings import Edge, Evidence, Finding, Member, Subject, author_of
+from detectors.case import Case, Judged, Revision
+from detectors.coverage import Coverage, not_whole
+from detectors.disarm import techniques
+from detectors.findings import Edge, Member, Subject, author_of
 from detectors.lists import Lists
 from detectors.rules import RULES
 from detectors.rules.checks import Check
 from detectors.rules.sentences import Both
+from detectors.rules.traits import trait_said
+from detectors.traits.results import TraitResult
 from detectors.verdicts import Verdict
+from detectors.watching import WatchList
 from detectors.wording import not_proved, sentence, summary
 
 TYPE = "vigie.alert.v1"
@@ -27,8 +32,6 @@ SCHEMA = "urn:vigie:schema:vigie.alert.v1"
 """The `$id` of the JSON Schema, which ships as `streams/outputs/schemas/vigie.alert.v1.json`."""
 DETECTORS = tuple(RULES)
 """Names of the detectors, as they stand in alerts."""
-TRAITS = ("bot_share",)
-"""Names of the traits, as they stand in alerts."""
 
 _CONTROL = dict.fromkeys([*range(32), *range(127, 160)], "\ufffd")
 """Attributes of a CloudEvent hold no control characters; `data.subjects` has the value as it was."""
@@ -47,9 +50,28 @@ def instant(time_ms: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{time_ms % 1000:03d}Z"
 
 
-def render(revision: Revision, config_version: str, lists: Lists | None = None) -> dict[str, Any]:
-    """Turn a revision of a case into its alert."""
-    lists = lists or Lists()
+def render(
+    revision: Revision,
+    config_version: str,
+    lists: Lists | None = None,
+    watch: WatchList | None = None,
+    coverage: Coverage | None = None,
+) -> dict[str, Any]:
+    """Turn a revision of a case into its alert.
+
+    Parameters
+    ----------
+    revision : Revision
+    config_version : str
+        Of the settings in force.
+    lists : Lists, optional
+        The room's lists in force.
+    watch : WatchList, optional
+        What the room cares about.
+    coverage : Coverage, optional
+        What the stream did not show.
+    """
+    lists, watch, coverage = lists or Lists(), watch or WatchList(), coverage or Coverage()
     case = revision.case
     subjects = case.subjects
     return {
@@ -73,27 +95,33 @@ def render(revision: Revision, config_version: str, lists: Lists | None = None) 
             "detectors": sorted({judged.finding.detector for judged in case.findings.values()}),
             "subjects": [_subject(subject) for subject in subjects[:_MAX_SUBJECTS]],
             "subjects_total": len(subjects),
-            "window": {"start": instant(case.first_seen_ms), "end": instant(case.last_post_ms)},
+            "window": _window(case.first_seen_ms, case.last_post_ms),
             "first_seen": instant(case.first_seen_ms),
             "detected_at": instant(case.detected_ms),
             "published_at": None,
             "group": _group(revision, lists),
             "findings": [_finding(judged) for judged in revision.new],
-            "traits": [_bot_share(case.best.finding)],
+            "traits": [_trait(result) for result in case.best.traits],
             "related": {
                 "merged_into": revision.merged_into,
-                "split_from": None,
+                "split_from": case.split_from,
                 "earlier": list(revision.earlier),
             },
             "fate": case.fate_counts._asdict() | {"accounts": len(case.accounts)},
             "verdict": _verdict(case.verdict),
-            "coverage": {"sampling": None, "filter": None, "gaps": []},
-            "not_proved": [_both(text) for text in not_proved(case)],
-            "disarm": [],
+            "coverage": {
+                "sampling": coverage.sampling,
+                "filter": coverage.filter,
+                "gaps": [_window(*gap) for gap in coverage.gaps],
+            },
+            "relevance": _relevance(case, subjects, watch),
+            "not_proved": [_both(text) for text in (*not_proved(case), not_whole(coverage)) if text],
+            "disarm": _techniques(case),
             "versions": {
                 "vigie": __version__,
                 "config": config_version,
                 "lists": lists.version,
+                "watch": watch.version,
                 "models": automation.VERSION,
             },
         },
@@ -104,12 +132,16 @@ def _both(texts: Both) -> dict[str, str]:
     return {"en": texts[0], "fr": texts[1]}
 
 
+def _window(start_ms: int, end_ms: int) -> dict[str, str]:
+    return {"start": instant(start_ms), "end": instant(end_ms)}
+
+
 def _subject(subject: Subject) -> dict[str, str]:
     return {"kind": subject.kind, "value": subject.value}
 
 
 def _reason(judged: Judged, reason: Check) -> dict[str, Any]:
-    said = _both(sentence(judged.finding.detector, reason))
+    said = _both(sentence(judged.finding.detector, reason, judged.traits))
     return {"code": reason.code, "points": reason.points, "numbers": reason.numbers} | said
 
 
@@ -140,6 +172,32 @@ def _group(revision: Revision, lists: Lists) -> dict[str, Any]:
     }
 
 
+def _relevance(case: Case, subjects: list[Subject], watch: WatchList) -> dict[str, Any]:
+    """How much of the case is what this room cares about."""
+    findings = [judged.finding for judged in case.findings.values()]
+    targets = {name for finding in findings for name, _ in finding.targets}
+    templates = {finding.template for finding in findings if finding.template}
+    points, names = watch.relevance(subjects, targets, templates)
+    return {"points": points, "names": list(names)}
+
+
+def _techniques(case: Case) -> list[str]:
+    """The DISARM techniques that its reasons and traits show."""
+    return techniques(
+        (
+            (judged.finding.detector, reason.code)
+            for judged in case.findings.values()
+            for reason in judged.assessment.reasons
+        ),
+        (
+            trait.name
+            for judged in case.findings.values()
+            for trait in judged.traits
+            if trait.state == "found"
+        ),
+    )
+
+
 def _verdict(verdict: Verdict | None) -> dict[str, Any] | None:
     if verdict is None:
         return None
@@ -168,7 +226,7 @@ def _finding(judged: Judged) -> dict[str, Any]:
         "finding_id": finding.finding_id,
         "detector": finding.detector,
         "subjects": [_subject(subject) for subject in finding.subjects],
-        "window": {"start": instant(finding.start_ms), "end": instant(finding.end_ms)},
+        "window": _window(finding.start_ms, finding.end_ms),
         "accounts_total": finding.accounts_total,
         "posts_total": finding.posts_total,
         "accounts": [author_of(account) for account in finding.accounts[:_FINDING_ACCOUNTS]],
@@ -194,22 +252,16 @@ def _edge(edge: Edge) -> dict[str, Any]:
     }
 
 
-def _bot_share(finding: Finding) -> dict[str, Any]:
-    """The trait that this version measures; no scores is "not enough data", never "not found"."""
-    evidence: Evidence = finding.evidence
-    value, reference = evidence.get("bot_share"), evidence.get("bot_share_reference")
-    low = evidence.get("bot_share_low")
-    if value is None or reference is None or low is None or (evidence.get("scored_accounts") or 0) < 8:
-        state, effect = "not_enough_data", None
-    else:
-        state = "found" if low >= reference + 0.15 else "not_found"
-        effect = round(value - reference, 4)
+def _trait(result: TraitResult) -> dict[str, Any]:
+    """What the test of a trait gave; one that was found says so in a sentence."""
+    sentence = trait_said(result.name, [result])
     return {
-        "name": "bot_share",
-        "state": state,
-        "value": value,
-        "reference": reference,
-        "effect": effect,
-        "p_value": evidence.get("bot_share_p"),
-        "n": evidence.get("scored_accounts") or 0,
+        "name": result.name,
+        "state": result.state,
+        "value": result.value,
+        "reference": result.reference,
+        "effect": result.effect,
+        "p_value": result.p_value,
+        "n": result.n,
+        "sentence": None if sentence is None else _both(sentence),
     }

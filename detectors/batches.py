@@ -10,8 +10,9 @@ from zlib import crc32
 import msgspec
 
 from detectors.events import CANARY, Post, Profile, Status, milliseconds
-from detectors.findings import Member, Subject, account_key
+from detectors.findings import Member, Subject, account_key, platform_of, post_key
 from detectors.lists import PUSHING
+from detectors.looks import Look
 from detectors.text import Fingerprint, text_key
 
 FOLLOWED = 1_000
@@ -139,6 +140,41 @@ class FollowerSignal(msgspec.Struct, array_like=True, gc=False):
     followers: int
 
 
+class Background(msgspec.Struct, array_like=True, frozen=True):
+    """What the ACCOUNTS stage tells of the stream at one tick, beside its signals."""
+
+    accounts: int = 0
+    """Accounts scored for the first time."""
+    total: int = 0
+    """Sum of their scores."""
+    posts: int = 0
+    """Posts judged, the canary's aside."""
+    shed: int = 0
+    """Posts left out since the tick before, to catch up."""
+    fates: list[FateSignal] = []
+    """What became of accounts and posts."""
+    looks: list[Look] = []
+    """How accounts look that posted, each now and then, see `detectors.looks`."""
+
+
+def whole(parts: Sequence[Background]) -> Background:
+    """The background of one tick from all accounts.
+
+    >>> whole([Background(posts=2), Background(posts=3, shed=1)])
+    Background(accounts=0, total=0, posts=5, shed=1, fates=[], looks=[])
+    """
+    if len(parts) == 1:
+        return parts[0]
+    return Background(
+        sum(part.accounts for part in parts),
+        sum(part.total for part in parts),
+        sum(part.posts for part in parts),
+        sum(part.shed for part in parts),
+        [fate for part in parts for fate in part.fates],
+        [look for part in parts for look in part.looks],
+    )
+
+
 class Signals(msgspec.Struct, array_like=True):
     """What the SUBJECTS stage is told of one tick; each list in canonical order."""
 
@@ -223,11 +259,11 @@ def _place(
     signal: TextSignal | TagSignal | AmplifierSignal | MentionSignal | PromotionSignal,
 ) -> tuple[int, str, str]:
     member = signal.member
-    return member.time_ms, member.account.partition("\x1f")[0], member.post_id
+    return member.time_ms, platform_of(member.account), member.post_id
 
 
 def _share_place(share: ShareSignal) -> tuple[int, str, str]:
-    return share.time_ms, share.account.partition("\x1f")[0], share.post_id
+    return share.time_ms, platform_of(share.account), share.post_id
 
 
 @dataclass(slots=True)
@@ -243,8 +279,7 @@ class SignalBatch:
     members: list[Member] = field(default_factory=list)
     fingerprints: list[Fingerprint] = field(default_factory=list)
     """Of each post's text; those of reposts are empty, since their text is another post's."""
-    scored: tuple[int, int] = (0, 0)
-    """Accounts scored for the first time, and the sum of their scores."""
+    background: Background = field(default_factory=Background)
 
     def __len__(self) -> int:
         return len(self.posts)
@@ -257,8 +292,6 @@ class SignalBatch:
     """Of each post the kind of its author's entry in the room's lists; empty where there is none."""
     promotions: list[PromotionSignal] = field(default_factory=list)
     """Of the promoted posts of this tick."""
-    fates: list[FateSignal] = field(default_factory=list)
-    """What became of accounts and posts in this tick."""
 
     def signals(self) -> Signals:
         """The same as one signal a (post, subject)."""
@@ -329,14 +362,14 @@ def _count_followers(
 
 def _objects(post: Post, member: Member, links: tuple[str, ...]) -> list[Subject]:
     """What a post shares with others, each once; of a repost only the post reposted."""
-    ref = f"{post.platform}\x1f{post.ref_id}" if post.ref_id else ""
+    ref = post_key(post.platform, post.ref_id) if post.ref_id else ""
     if post.kind == "repost":
         return [Subject("post", ref)] if ref else []
     objects: list[Subject] = []
     if links:
         objects += [Subject("link", link) for link in links]
     if post.media:
-        objects += [Subject("media", f"{post.platform}\x1f{name}") for name in dict.fromkeys(post.media)]
+        objects += [Subject("media", post_key(post.platform, name)) for name in dict.fromkeys(post.media)]
     if ref and post.kind == "reply":
         objects.append(Subject("reply", ref))
     if member.hashtags:

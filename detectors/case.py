@@ -6,9 +6,10 @@ from collections import Counter
 from typing import Literal, NamedTuple
 
 from detectors.case_fate import CaseFate, FateCounts
-from detectors.findings import Finding, Subject, stable_id
+from detectors.findings import Finding, Subject, platform_of, post_key, stable_id
 from detectors.severity import Assessment, Severity, severity_of
 from detectors.state import Record
+from detectors.traits.results import TraitResult
 from detectors.verdicts import Verdict
 
 Status = Literal["open", "updated", "closed", "merged", "dismissed", "retracted"]
@@ -20,6 +21,8 @@ class Judged(NamedTuple):
 
     finding: Finding
     assessment: Assessment
+    traits: tuple[TraitResult, ...] = ()
+    """What its accounts have in common, tested against chance; empty where that was not asked."""
 
 
 class CaseHead(Record, tag="cases"):
@@ -40,6 +43,8 @@ class CaseHead(Record, tag="cases"):
     closed_ms: int = 0
     verdict: Verdict | None = None
     answered: bool = True
+    passed: bool = False
+    split_from: str | None = None
 
 
 class CaseFinding(Record, tag="case_findings"):
@@ -91,12 +96,16 @@ class Case:
         self.verdict: Verdict | None = None
         self.answered = True
         """Whether the verdict was told."""
+        self.passed = False
+        """Whether it counts among the earlier cases of its accounts."""
+        self.split_from: str | None = None
+        """The open case that had these accounts before, if there was one."""
 
     @property
     def posts(self) -> set[str]:
         """Network and id of the posts that its findings keep."""
         return {
-            post_key(member.account, member.post_id)
+            post_key(platform_of(member.account), member.post_id)
             for judged in self.findings.values()
             for member in judged.finding.posts
         }
@@ -177,6 +186,8 @@ class Case:
             self.closed_ms,
             self.verdict,
             self.answered,
+            self.passed,
+            self.split_from,
         )
 
     def part(self, finding_id: str) -> CaseFinding | None:
@@ -212,18 +223,13 @@ class Case:
         case.detected_ms, case.published_ms = head.detected_ms, head.published_ms
         case.published_severity, case.closed_ms = head.published_severity, head.closed_ms
         case.verdict, case.answered = head.verdict, head.answered
+        case.passed, case.split_from = head.passed, head.split_from
         return case
 
 
 def closing(case: Case) -> tuple[int, int]:
     """By this closed cases are in order."""
     return case.closed_ms, case.number
-
-
-def post_key(account: str, post_id: str) -> str:
-    """Network and id of a post."""
-    platform, separator, _ = account.partition("\x1f")
-    return f"{platform}{separator}{post_id}"
 
 
 def _weight(one: Judged) -> tuple[int, int, str]:

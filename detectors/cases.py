@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
+from detectors.background import binomial_tail
 from detectors.batches import FateSignal
 from detectors.case import Case, CaseFinding, CaseHead, Judged, Revision, closing
 from detectors.case_fate import CaseFate
@@ -22,6 +23,8 @@ MINUTE_MS = 60_000
 _Key = TypeVar("_Key", str, Subject)
 _EARLIER = 10
 _FOR_GOOD_MS = 2**62
+_POPULATION = 200
+"""Accounts of the stream from which chance is asked for."""
 
 
 class CaseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -35,6 +38,11 @@ class CaseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Share of a finding's accounts that must be a case's already for the finding to join it."""
     min_shared: int = 3
     """Accounts that a finding and a case must share, at the least."""
+    hyperactive: int = 8
+    """Accounts that are in so many open cases already join nothing."""
+    join_chance: float = 0.001
+    """How often, at the most, accounts drawn from the stream at random would share so many with a case for a
+    finding to join it that names nothing of the same."""
     max_cases: int = 5000
     """Open cases held; beyond it the one silent for longest is closed."""
     max_closed: int = 1000
@@ -59,9 +67,12 @@ class Cases:
     A finding joins the case that holds its earlier state, which opens again if it was closed; else the open
     case with which it shares the most
     accounts, if these are at least ``min_shared`` and at least ``overlap`` of the finding's accounts. Where
-    both name the same hashtag or target, ``overlap`` of the smaller of the two is enough. One shared account,
-    or a crowd that happens to contain a group, joins nothing. Two open cases that come to meet the same
-    condition are merged into the older one.
+    both name the same hashtag or target, ``overlap`` of the smaller of the two is enough; where they do not,
+    chance must not give so many (binomial: each account of the finding is one of the case's with the
+    probability that any account of the stream is). One shared account, accounts that are in every other case,
+    or a crowd that happens to contain a group, join nothing. Two open cases that come to meet the same
+    condition are merged into the older one. A new case whose accounts another open one had before is told as
+    split off from it.
     """
 
     def __init__(self, settings: CaseSettings | None = None) -> None:
@@ -72,6 +83,7 @@ class Cases:
         self._by_account: dict[str, set[str]] = {}
         self._by_subject: dict[Subject, set[str]] = {}
         self._wake_ms: int | None = None
+        self._population = 0
         self.past = PastCases(self.settings.max_past_accounts)
         self._closed: dict[str, Case] = {}
         """Cases that are over, whose fate is still followed."""
@@ -81,6 +93,7 @@ class Cases:
         """Cases of which something was said, or became, since they last spoke."""
         self.precision: dict[str, Precision] = {}
         """What analysts have said of the cases that each detector had a part in."""
+        self._passed: list[tuple[list[str], int]] = []
         self._number = 0
         self._changed: Noted[str] = Noted()
         self._changed_findings: Noted[tuple[str, str]] = Noted()
@@ -90,8 +103,17 @@ class Cases:
     def __len__(self) -> int:
         return len(self._open)
 
-    def take(self, judged: list[Judged], tick_ms: int) -> Iterator[Revision]:
-        """Take in the findings of one tick and yield what is to be told."""
+    def take(self, judged: list[Judged], tick_ms: int, population: int = 0) -> Iterator[Revision]:
+        """Take in the findings of one tick and yield what is to be told.
+
+        Parameters
+        ----------
+        judged : list of Judged
+        tick_ms : int
+        population : int
+            Accounts of the stream of late; 0 where that is not known.
+        """
+        self._population = population
         grown = {
             self._place(one).case_id: None
             for one in judged
@@ -162,6 +184,7 @@ class Cases:
             precision.count(case.verdict, -1)
             precision.count(verdict)
         case.verdict, case.answered = verdict, False
+        self._count_passed(case)
         self._changed.add(case.case_id)
         self._stirred[case.case_id] = None
         return True
@@ -177,11 +200,21 @@ class Cases:
             case = self._reopened(self._silenced_for_good(finding))
         if case is None:
             case = Case(judged)
+            case.split_from = self._left(finding)
             self._number += 1
             case.number = self._number
             self._open[case.case_id] = case
         self._give(case, judged)
         return case
+
+    def _left(self, finding: Finding) -> str | None:
+        """The open case whose findings once had these accounts, and have them no more."""
+        shared: Counter[str] = Counter()
+        for account in finding.accounts:
+            shared.update(self._by_account.get(account, ()))
+        least = max(self.settings.min_shared, self.settings.overlap * len(finding.accounts))
+        told = [name for name in shared if shared[name] >= least and self._open[name].revision]
+        return min(told, key=lambda name: (-shared[name], name), default=None)
 
     def _silenced_for_good(self, finding: Finding) -> str | None:
         """The closed case of the same accounts of which an analyst wants to hear no more."""
@@ -195,6 +228,7 @@ class Cases:
         case = self._closed[case_id]
         self._forget_closed(case)
         case.closed_ms = 0
+        self._count_passed(case)
         self._open[case_id] = case
         self._index(case, case.findings, case.indexed, case.named)
         return case
@@ -232,10 +266,16 @@ class Cases:
 
     def _same(self, few: Collection[str], many: Collection[str], *, named: bool) -> bool:
         """Whether two groups of accounts are one operation's, seen from the first of them."""
+        settings = self.settings
         size = min(len(few), len(many)) if named else len(few)
-        return sum(account in many for account in few) >= max(
-            self.settings.min_shared, self.settings.overlap * size
-        )
+        most = settings.hyperactive
+        shared = sum(account in many and len(self._by_account.get(account, ())) < most for account in few)
+        if shared < max(settings.min_shared, settings.overlap * size):
+            return False
+        if named or self._population < _POPULATION:
+            return True
+        # A crowd has a good part of any small group by chance.
+        return binomial_tail(shared, len(few), len(many) / self._population) <= settings.join_chance
 
     def _merge(self, case_id: str, tick_ms: int) -> Iterator[Revision]:
         """Merge a case that has grown with those that name the same things and share its accounts."""
@@ -297,7 +337,23 @@ class Cases:
             yield self._publish(case, tick_ms)
         if case.severity != "notice":  # what was hardly told need not be remembered of anyone
             self.past.add(case.case_id, case.accounts)
+        self._count_passed(case)
         self._hold_closed(case)
+
+    def passed(self) -> list[tuple[list[str], int]]:
+        """The accounts of cases that came to an end since this was last asked, with 1 for each such case.
+
+        With -1 those of a case that goes on after all, or was dismissed since. Notices do not count.
+        """
+        passed, self._passed = self._passed, []
+        return passed
+
+    def _count_passed(self, case: Case) -> None:
+        dismissed = case.verdict is not None and case.verdict.kind in ("dismissed", "retracted")
+        passed = bool(case.closed_ms) and case.severity != "notice" and not dismissed
+        if passed != case.passed:
+            case.passed = passed
+            self._passed.append((list(case.accounts), 1 if passed else -1))
 
     def _hold_closed(self, case: Case) -> None:
         self._closed[case.case_id] = case

@@ -7,11 +7,17 @@ has in common is also set against what the communities of like size of the last 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from heapq import nsmallest
 
 import msgspec
 
+from detectors.distinct import SlidingDistinct
+from detectors.forgetting import forget_oldest
+from detectors.looks import account_hash
 from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
 
+LEAST = 8
+"""Accounts of a community with which a group is compared, at the least."""
 SAMPLE = 64
 """Accounts by which a community is represented: those with the smallest hashes."""
 _HOUR_MS = 3_600_000
@@ -37,6 +43,15 @@ def community(subject: str, size: int, firsts: Iterable[tuple[int, int]]) -> Com
     """
     sample = sorted(firsts)[:SAMPLE]
     return Community(subject, size, tuple(one for one, _ in sample), tuple(minute for _, minute in sample))
+
+
+def counted_on(subject: str, distinct: SlidingDistinct) -> Community | None:
+    """The community of those who were counted on one subject; None for fewer than are compared."""
+    if len(distinct.held) < LEAST:
+        return None
+    hashes = nsmallest(SAMPLE, ((account_hash(account), account) for account in distinct.held))
+    firsts = distinct.firsts([account for _, account in hashes])
+    return community(subject, distinct.count(), [(one, firsts[account]) for one, account in hashes])
 
 
 class CommunitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -100,14 +115,11 @@ class Communities:
             self._held[one.subject] = _Held(self._turn, tick_ms, one)
             self._changed.add(one.subject)
         limit_ms = tick_ms - self.settings.hours * _HOUR_MS
-        while self._held:
-            subject, first = next(iter(self._held.items()))
-            full = len(self._held) > self.settings.max_communities
-            if not full and first.seen_ms >= limit_ms:
-                return
-            del self._held[subject]
-            self._changed.add(subject)
-            self.evicted += full
+        forgot = forget_oldest(
+            self._held, self.settings.max_communities, lambda held: held.seen_ms < limit_ms
+        )
+        self._changed.update(forgot.gone)
+        self.evicted += forgot.evicted
 
     def like(self, group: set[int], size: int, now_ms: int) -> list[Community]:
         """Communities comparable to a group, given by its representatives; those that are the group left

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 
 import msgspec
 import numpy as np
@@ -75,6 +75,13 @@ class SlidingDistinct:
         self.scores[account] = score
         while len(self.held) > self._exact:
             self._halve()
+
+    def firsts(self, accounts: Collection[str]) -> dict[str, int]:
+        """Of accounts that are held, the first minute of the window in which each took part."""
+        firsts: dict[str, int] = {}
+        for minute, counts in reversed(self._minutes):
+            firsts.update((account, minute) for account in accounts if account in counts)
+        return firsts
 
     def expire(self, first_minute: int) -> None:
         """Forget the minutes before the first that still counts."""

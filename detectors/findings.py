@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from detectors.communities import Community
 from detectors.events import CANARY
 
 _CANARY_ACCOUNT = f"{CANARY}\x1f"
@@ -99,6 +100,8 @@ class Measured(msgspec.Struct, frozen=True, array_like=True):
     """For each measure: so many of so many."""
     finding: Finding | None
     """None where the subject only serves for comparison."""
+    community: Community | None = None
+    """Who came together on it, to set the traits of groups against; None for too few."""
 
 
 def stable_id(prefix: str, *parts: str) -> str:
@@ -120,6 +123,15 @@ def account_key(platform: str, author_id: str) -> str:
     return f"{platform}\x1f{author_id}"
 
 
+def post_key(platform: str, post_id: str) -> str:
+    """Key of a post, or of anything else that a network gives an id: of two networks they may be equal.
+
+    >>> post_key("x", "7") == post_key("x", "7") != post_key("mastodon", "7")
+    True
+    """
+    return f"{platform}\x1f{post_id}"
+
+
 def is_canary(account: str) -> bool:
     """Whether an account key is one of the canary's.
 
@@ -127,6 +139,11 @@ def is_canary(account: str) -> bool:
     (True, False)
     """
     return account.startswith(_CANARY_ACCOUNT)
+
+
+def platform_of(account: str) -> str:
+    """The network of an account key."""
+    return account.partition("\x1f")[0]
 
 
 def author_of(account: str) -> str:

@@ -6,26 +6,40 @@ see all of them. Few things come here, so one partition is enough.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
 
+from detectors.album import Album, AlbumSettings
 from detectors.background import ScoreBackground
-from detectors.batches import FateSignal, fate_order
+from detectors.batches import Background, fate_order
 from detectors.case import Judged, Revision
 from detectors.cases import Cases, CaseSettings
+from detectors.communities import Communities, CommunitySettings
+from detectors.coverage import Coverage, CoverageSettings, coverage_of
 from detectors.findings import Finding, Measured, is_canary
+from detectors.gaps import Gaps
 from detectors.groups import amplification, hashtags
 from detectors.groups.fate import Fate, FateSettings
 from detectors.groups.networks import Networks, NetworkSettings
 from detectors.groups.purges import PurgeSettings, PurgesTogether
 from detectors.groups.references import References
 from detectors.lists import Lists
+from detectors.looks import account_hash
+from detectors.open_groups import OpenGroups
 from detectors.pairs import PairSettings, Repeated, Repetition
-from detectors.severity import assess
-from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
+from detectors.severity import NOTICE, assess
+from detectors.state import Changes, Record, Saved, Sheet, merged, refusing
+from detectors.traits.results import TraitResult
+from detectors.traits.testing import Traits, TraitSettings
 from detectors.verdicts import Verdict
+
+MINUTE_MS = 60_000
+_LATELY_S = 2 * 3600
+"""Accounts seen since then are the stream's; of each a look comes once an hour."""
+_WORTH_TESTING = NOTICE
+"""Score by the detector's own rules from which a group is set against chance; most have none at all."""
 
 
 class Found(msgspec.Struct, array_like=True):
@@ -36,10 +50,6 @@ class Found(msgspec.Struct, array_like=True):
     """Hashtags and"""
     sources: list[Measured] = []
     """accounts reposted, to be set against comparable ones first."""
-
-
-class _OpenGroup(Record, tag="open_groups"):
-    """A finding of a group that declares itself, by its key."""
 
 
 class _Head(Record, tag="judge"):
@@ -72,6 +82,9 @@ class Judge:
         networks: NetworkSettings | None = None,
         fate: FateSettings | None = None,
         purges: PurgeSettings | None = None,
+        album: AlbumSettings | None = None,
+        communities: CommunitySettings | None = None,
+        traits: TraitSettings | None = None,
     ) -> None:
         self.background = ScoreBackground()
         self.tag_references = References("tags", hashtags.LEAST)
@@ -80,6 +93,10 @@ class Judge:
         self.networks = Networks(networks, pairs.window_hours)
         self.fate = Fate(fate)
         self.purges = PurgesTogether(purges)
+        self.gaps = Gaps(tick_ms)
+        self.album = Album(album)
+        self.communities = Communities(communities)
+        self.traits = Traits(traits)
         self.cases = Cases(cases)
         self.lists = Lists()
         """The room's lists; whoever has new ones puts them here between two ticks."""
@@ -87,24 +104,20 @@ class Judge:
         """Verdicts heard so far. Those that wait are not kept: whoever goes on is told them again."""
         self._verdicts: list[Verdict] = []
         self.judged = 0
-        self.open_groups: set[str] = set()
-        """Findings of groups that declare themselves."""
+        self.open_groups = OpenGroups()
         self.canaries: list[Finding] = []
         """Findings of the canary since they were last taken away by who measures it."""
         self._tick_ms = tick_ms
         self._on_judged = on_judged
         self.last_tick = 0
-        self._changed: Noted[str] = Noted()
-        self._groups, self._head = Table(_OpenGroup), Sheet(_Head)
+        self._head = Sheet(_Head)
 
     def take(
         self,
         tick_ms: int,
         found: Found,
         repeated: Repeated,
-        scored: tuple[int, int] = (0, 0),
-        posts: int = 0,
-        fates: Sequence[FateSignal] = (),
+        background: Background,
     ) -> Iterator[Revision]:
         """Judge one tick. Every tick at which the stream had a post must be given, in order.
 
@@ -115,30 +128,38 @@ class Judge:
             In any order.
         repeated : Repeated
             From the PAIRS stage.
-        scored : (int, int)
-            Accounts scored for the first time, and the sum of their scores.
-        posts : int
-            Posts of the tick.
-        fates : sequence of FateSignal
-            What became of accounts and posts, in any order.
+        background : Background
+            What is in it, in any order.
         """
         yield from self.silence(tick_ms - 1)
-        self.background.add(*scored, tick_ms)
+        self.background.add(background.accounts, background.total, tick_ms)
+        self.album.take(background.looks, tick_ms)
+        self.communities.take(
+            [one.community for one in (*found.tags, *found.sources) if one.community is not None], tick_ms
+        )
+        self.traits.count(background.posts, tick_ms)
+        self.gaps.take(background.posts, tick_ms)
         self.repetition.take(repeated.ties, tick_ms)
         self.last_tick = tick_ms
-        fates = sorted(fates, key=fate_order)
+        fates = sorted(background.fates, key=fate_order)
         findings = [
             *self.purges.take(found.findings, tick_ms),
             *self.fate.take(fates, tick_ms),
             *self.tag_references.take(found.tags, tick_ms),
             *self.source_references.take(found.sources, tick_ms),
-            *self.networks.take(repeated, self.repetition, posts=posts, tick_ms=tick_ms),
+            *self.networks.take(repeated, self.repetition, posts=background.posts, tick_ms=tick_ms),
         ]
         self.cases.note(fates)
-        yield from self.cases.take(self._assess(findings, tick_ms), tick_ms)
+        yield from self._told(self._assess(findings, tick_ms), tick_ms)
         # After them: a verdict may be on a case that they have opened.
         if self._rule(tick_ms):
-            yield from self.cases.take([], tick_ms)
+            yield from self._told([], tick_ms)
+
+    def _told(self, judged: list[Judged], tick_ms: int) -> Iterator[Revision]:
+        population = self.album.count(tick_ms // 1000 - _LATELY_S) if judged else 0
+        yield from self.cases.take(judged, tick_ms, population)
+        for accounts, cases in self.cases.passed():
+            self.album.add_cases(map(account_hash, accounts), cases)
 
     def silence(self, until_ms: int) -> Iterator[Revision]:
         """Judge cases at the ticks without posts, up to a time, at which one is due."""
@@ -148,7 +169,7 @@ class Judge:
                 return
             self.last_tick = tick
             self._rule(tick)
-            yield from self.cases.take([], tick)
+            yield from self._told([], tick)
 
     def _deadline(self) -> int | None:
         """When something is due though no post comes."""
@@ -170,7 +191,7 @@ class Judge:
 
     def finish(self, findings: list[Finding]) -> Iterator[Revision]:
         """What waits at the end of an input: the last findings, and what a cool-down holds back."""
-        yield from self.cases.take(self._assess(findings, self.last_tick), self.last_tick)
+        yield from self._told(self._assess(findings, self.last_tick), self.last_tick)
         yield from self.cases.finish(self.last_tick)
 
     def _assess(self, findings: list[Finding], tick_ms: int) -> list[Judged]:
@@ -183,19 +204,38 @@ class Judge:
             if "bot_share_reference" not in finding.evidence:
                 evidence = finding.evidence | {"bot_share_reference": share}
                 finding = msgspec.structs.replace(finding, evidence=evidence)  # noqa: PLW2901
-            among = self.repetition.among(finding.accounts, tick_ms)
-            one = Judged(finding, assess(finding, *among, self._listed(finding)))
+            one = self._judged(finding, tick_ms)
             judged.append(one)
-            if one.assessment.open and one.assessment.severity:
-                self.open_groups.add(finding.finding_id)
-                self._changed.add(finding.finding_id)
-            elif finding.finding_id in self.open_groups:  # it ceases to be open as others join it
-                self.open_groups.remove(finding.finding_id)
-                self._changed.add(finding.finding_id)
+            self.open_groups.take(one)
             if self._on_judged is not None:
                 self._on_judged(one)
         self.judged += len(judged)
         return judged
+
+    def _judged(self, finding: Finding, tick_ms: int) -> Judged:
+        among = self.repetition.among(finding.accounts, tick_ms)
+        listed = self._listed(finding)
+        assessment = assess(finding, *among, listed)
+        if assessment.score < _WORTH_TESTING:
+            return Judged(finding, assessment)
+        traits = self._traits(finding, tick_ms)
+        return Judged(finding, assess(finding, *among, listed, traits), traits)
+
+    def _traits(self, finding: Finding, tick_ms: int) -> tuple[TraitResult, ...]:
+        """What its accounts have in common more than comparable ones."""
+        first: dict[str, int] = {}
+        for post in finding.posts if finding.posts_total <= len(finding.posts) else ():
+            first.setdefault(post.account, post.time_ms // MINUTE_MS)
+        results = self.traits.test(
+            finding.finding_id, finding.accounts, first.values(), self.album, self.communities, tick_ms
+        )
+        return tuple(results)
+
+    def coverage(
+        self, settings: CoverageSettings, revision: Revision, judged: float | None = None
+    ) -> Coverage:
+        """What an alert could not see; `judged` is the share of the posts given that was, None for all."""
+        return coverage_of(settings, self.gaps, revision.case.first_seen_ms, revision.tick_ms, judged)
 
     def _listed(self, finding: Finding) -> tuple[int, int]:
         """How many of the accounts the room's lists attribute, and how many they hold to amplify."""
@@ -208,7 +248,6 @@ class Judge:
 
     def track(self) -> None:
         """From now on, note what changes."""
-        self._changed.track()
         for part in self._parts():
             part.track()
 
@@ -221,16 +260,30 @@ class Judge:
             self.networks,
             self.fate,
             self.purges,
+            self.open_groups,
+            self.gaps,
+            self.album,
+            self.communities,
+            self.traits,
             self.cases,
         ]
 
+    def stores(self) -> dict[str, Any]:
+        """What is held in memory, by name."""
+        return {
+            "networks": self.networks,
+            "fates": self.fate,
+            "album": self.album,
+            "communities": self.communities,
+            "traits": self.traits,
+            "open_groups": self.open_groups,
+            "cases": self.cases,
+        }
+
     def changes(self, everything: bool = False) -> Changes:
         """The records that changed since the last call; see `detectors.state`."""
-        names = self._changed.take(self.open_groups, everything)
-        groups = {name: _OpenGroup() if name in self.open_groups else None for name in names}
         return merged(
             self._head.told(_Head(self.judged, self.last_tick, self.canaries), everything),
-            self._groups.told(groups),
             *(part.changes(everything) for part in self._parts()),
         )
 
@@ -240,6 +293,5 @@ class Judge:
         head = self._head.read(saved)
         if head is not None:
             self.judged, self.last_tick, self.canaries = head.judged, head.last_tick, head.canaries
-        self.open_groups.update(name for name, _ in self._groups.read(saved))
         for part in self._parts():
             part.restore(saved)

@@ -64,6 +64,7 @@ class Look(msgspec.Struct, array_like=True, gc=False):
     """Terms of its profile description; None where that is not known."""
 
 
+@lru_cache(maxsize=1 << 16)
 def account_hash(account: str) -> int:
     """64 bits of an account key, the same in every process.
 

@@ -14,19 +14,21 @@ probabilities.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal, NamedTuple
 
 from detectors.findings import Finding
+from detectors.openness import Openness, openness
 from detectors.rules import RULES
 from detectors.rules.checks import Check
 from detectors.rules.listed import joined
+from detectors.rules.traits import in_common
+from detectors.traits.results import TraitResult
 
 Severity = Literal["notice", "warning", "critical"]
 
 NOTICE, WARNING, CRITICAL = 20, 40, 75
 LISTED = "listed"
-OPEN_SHARE = 0.6
-"""Share of accounts that declare what they are from which a group is open coordination, not an alert."""
 
 
 class Assessment(NamedTuple):
@@ -37,13 +39,24 @@ class Assessment(NamedTuple):
     """None where the finding is not worth a notice."""
     reasons: tuple[Check, ...]
     """The rules that were met, strongest first."""
-    open: bool
-    """Whether the group declares itself: shown apart, never alerted."""
+    openness: Openness | None
+    """Why the group is open coordination, shown apart and never alerted; None where it is not."""
     checks: tuple[Check, ...]
     """All rules of the detector, met or not."""
 
+    @property
+    def open(self) -> bool:
+        """Whether the group is open coordination."""
+        return self.openness is not None
 
-def assess(finding: Finding, linked: int, most_shared: int, listed: tuple[int, int] = (0, 0)) -> Assessment:
+
+def assess(
+    finding: Finding,
+    linked: int,
+    most_shared: int,
+    listed: tuple[int, int] = (0, 0),
+    traits: Collection[TraitResult] = (),
+) -> Assessment:
     """Apply the rules to a finding.
 
     Parameters
@@ -55,17 +68,20 @@ def assess(finding: Finding, linked: int, most_shared: int, listed: tuple[int, i
         The largest number of objects that a pair of them shared.
     listed : (int, int)
         Accounts of the finding on the room's lists: attributed, and amplifying.
+    traits : collection of TraitResult
+        What its accounts have in common.
     """
     checks = tuple(RULES[finding.detector].rules(finding, linked, most_shared))
     if any(listed) and finding.detector != LISTED:  # where the lists found the group, that is said already
         checks += (joined(*listed, len(finding.accounts)),)
+    checks += tuple(in_common(traits, {check.code for check in checks if check.points}))
     reasons = tuple(sorted((check for check in checks if check.points), key=lambda check: -check.points))
     score = min(100, sum(check.points for check in reasons))
     return Assessment(
         score=score,
         severity=severity_of(score, len(reasons), finding.accounts_total),
         reasons=reasons,
-        open=finding.declared >= OPEN_SHARE * len(finding.accounts),
+        openness=openness(finding, listed[0]),
         checks=checks,
     )
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from detectors.case import Case
 from detectors.findings import Finding
-from detectors.rules import RULES
+from detectors.rules import RULES, traits
 from detectors.rules.checks import BOTS_NOT_PROVED, Check
 from detectors.rules.listed import JOINED_NOT_PROVED, joined_said
 from detectors.rules.sentences import NBSP, THIN, Both, count, count_fr
+from detectors.traits.results import TraitResult
 
 _ALWAYS: Both = (
     "It does not prove who is behind the accounts, nor that any one of them is automated.",
@@ -15,18 +18,22 @@ _ALWAYS: Both = (
 )
 
 
-def sentence(detector: str, reason: Check) -> Both:
-    """One reason of a detector as a clause, in English and French."""
-    say = {"listed": joined_said} | RULES[detector].SENTENCES
-    said: Both = say[reason.code](reason.numbers)
-    return said
+def sentence(detector: str, reason: Check, tested: Collection[TraitResult] = ()) -> Both:
+    """One reason of a detector as a clause, in English and French; with the traits, which may be one."""
+    sentences = RULES[detector].SENTENCES
+    if reason.code in sentences:
+        said: Both = sentences[reason.code](reason.numbers)
+        return said
+    # Rules that all detectors share.
+    return traits.trait_said(reason.code, tested) or joined_said(reason.numbers)
 
 
 def summary(case: Case) -> Both:
     """The case in one sentence: what, by how many, and its two or three strongest reasons with figures."""
-    finding, assessment = case.best
+    finding, assessment, tested = case.best
     what = _what(finding)
-    clauses = [what, *(sentence(finding.detector, reason) for reason in _strongest(assessment.reasons))]
+    reasons = _strongest(assessment.reasons)
+    clauses = [what, *(sentence(finding.detector, reason, tested) for reason in reasons)]
     others = len(case.findings) - 1
     if others == 1:
         clauses.append(("1 more finding belongs to the case", "1 autre constat se rattache à l'affaire"))
@@ -49,10 +56,12 @@ def not_proved(case: Case) -> list[Both]:
     at_work = {judged.finding.detector for judged in case.findings.values()}
     texts = [_ALWAYS, *(rules.NOT_PROVED for name, rules in RULES.items() if name in at_work)]
     codes = {reason.code for one in case.findings.values() for reason in one.assessment.reasons}
-    texts += [
-        text for code, text in (("bots", BOTS_NOT_PROVED), ("listed", JOINED_NOT_PROVED)) if code in codes
-    ]
-    return texts
+    shared = (
+        ({"bots", "bot_share"}, BOTS_NOT_PROVED),
+        ({"listed"}, JOINED_NOT_PROVED),
+        (traits.TRAITS_BY_NAME.keys() - traits.WITHOUT_POINTS, traits.NOT_PROVED),
+    )
+    return texts + [text for any_of, text in shared if not codes.isdisjoint(any_of)]
 
 
 def _strongest(reasons: tuple[Check, ...]) -> list[Check]:

@@ -113,6 +113,7 @@ def _replay(commands_: _Commands) -> None:
         "  vigie watch mastodon --set mastodon.instances=https://mastodon.social --show notice\n"
         "  VIGIE_X__TOKEN=… vigie watch x --set x.rules=rules.txt --alerts alerts.jsonl",
     )
+    watch.set_defaults(files=(), speed=None)
     watch.add_argument("source", choices=NETWORKS, help="the network; http takes posts that others push")
     watch.add_argument(
         "--place", metavar="FILE", help="where it is kept how far the network was read, to go on from there"
@@ -132,6 +133,11 @@ def _add_judging(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="FILE",
         help="a list of accounts, CSV or YAML (docs/lists.md); may be given several times",
+    )
+    parser.add_argument(
+        "--watch",
+        metavar="W.toml",
+        help="what this room cares about: it ranks the cases and hides none (docs/watch.md)",
     )
     parser.add_argument(
         "--verdicts",
@@ -171,17 +177,23 @@ def _others(commands_: _Commands) -> None:
     explain = _add(
         commands_,
         "explain",
-        commands.explain,
-        "say why there is, or is not, an alert: what was counted, and which rule was missed",
+        _later("explain_subject", "explain_commands", "streams"),
+        "say why there is, or is not, an alert: what was counted, and which threshold was missed",
         "  vigie explain hashtag debat --store night.db\n"
         "  vigie explain account 4711 --at 2022-04-10T19:30:00Z --store night.db\n"
-        '  vigie explain text "the whole text of a post" --store night.db --json',
+        "  vigie explain target @mayor --store night.db\n"
+        '  vigie explain text "the whole text of a post" --store night.db --json\n'
+        "  vigie explain case c5f01 --store night.db",
     )
     explain.add_argument("kind", choices=EXPLAIN_KINDS)
-    explain.add_argument("value", help="the hashtag, the account's id or handle, the link, or the whole text")
+    explain.add_argument(
+        "value",
+        help="the hashtag, the link, the whole text, the payer; the id or handle of an account, one that is "
+        "named (target) or reposted (source); how the id of a finding or a case begins",
+    )
     explain.add_argument("--at", metavar="T", help="moment, RFC 3339 (default: the end of what was stored)")
     explain.add_argument("--store", required=True, metavar="PATH", help="made by `vigie replay --store`")
-    explain.add_argument("--config", metavar="C.toml", help="the settings of that replay")
+    _add_settings(explain)
     _add_json(explain)
     top = _add(
         commands_,
@@ -528,6 +540,99 @@ def _add_language(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--language", choices=("en", "fr"), default="en", help="of what was seen")
 
 
+def _privacy(commands_: _Commands) -> None:
+    privacy = _described(
+        commands_,
+        "privacy",
+        "put accounts under pseudonyms, open one case, erase one person (docs/privacy.md)",
+        "  vigie privacy key /secure/room.key\n"
+        '  vigie privacy open c5f01 --alerts alerts.jsonl --key-file /secure/room.key --reason "ticket 12"\n'
+        "  vigie privacy erase --platform x --account 4711 --store night.db --alerts alerts.jsonl",
+    )
+    actions = privacy.add_subparsers(required=True, metavar="ACTION", parser_class=_Parser)
+    key = _add(
+        actions,
+        "key",
+        _private("make"),
+        "make a key, in a file that only you may read",
+        "  vigie privacy key /secure/room.key",
+    )
+    key.add_argument("file", metavar="FILE", help="a new file, apart from the data")
+    name = _add(
+        actions,
+        "name",
+        _private("name"),
+        "print the pseudonym of an account, to look for it in what the room keeps",
+        "  vigie privacy name 4711 @ana --key-file /secure/room.key",
+    )
+    name.add_argument("names", nargs="+", metavar="NAME", help="an id, or a handle with its @")
+    _add_key(name)
+    opening = _add(
+        actions,
+        "open",
+        _private("open_case"),
+        "print the accounts behind the pseudonyms of one case, and write down who asked",
+        "  vigie privacy open c5f01 --alerts alerts.jsonl --key-file /secure/room.key "
+        '--reason "asked by the electoral commission"',
+    )
+    _add_case(opening)
+    opening.add_argument(
+        "--alerts", metavar="FILE", help="what `vigie replay --alerts` wrote (default: Kafka)"
+    )
+    opening.add_argument("--reason", required=True, metavar="R", help="why, for the audit")
+    opening.add_argument("--by", metavar="WHO", help="who asks (default: the login name)")
+    opening.add_argument(
+        "--audit", metavar="FILE", help="where that is written down (default: KEY.audit.jsonl)"
+    )
+    _add_key(opening)
+    _add_json(opening)
+    _erasing(actions)
+    sweep = _add(
+        actions,
+        "sweep",
+        _private("sweep"),
+        "delete from stores what was kept for as long as [retention] says",
+        "  vigie privacy sweep night.db --set retention.posts_days=7",
+    )
+    sweep.add_argument("stores", nargs="+", metavar="STORE", help="made by `vigie replay --store`")
+    _add_settings(sweep)
+    _add_json(sweep)
+
+
+def _erasing(actions: _Commands) -> None:
+    erase = _add(
+        actions,
+        "erase",
+        _private("erase"),
+        "take one person out of what the room has, and say what could not be reached",
+        "  vigie privacy erase --platform x --account 4711 --store night.db --alerts alerts.jsonl\n"
+        "  vigie privacy erase --platform x --account 4711 --handle @ana --redis --kafka --config room.toml",
+    )
+    erase.add_argument("--platform", required=True, metavar="P", help="the network, as in the posts")
+    erase.add_argument("--account", required=True, metavar="ID", help="the account's id, or its pseudonym")
+    for flag, metavar, does in (
+        ("--handle", "NAME", "a handle under which others name it"),
+        ("--store", "FILE", "a store of `vigie replay --store`"),
+        ("--alerts", "FILE", "a file of `vigie replay --alerts`, which nobody writes to at present"),
+        ("--lists", "FILE", "a list of accounts: said where the person stands in it"),
+        ("--verdicts", "FILE", "a file of verdicts: said where the person stands in it"),
+    ):
+        erase.add_argument(flag, action="append", default=[], metavar=metavar, help=f"{does}; several times")
+    erase.add_argument("--redis", action="store_true", help="the memory of accounts, with workers stopped")
+    erase.add_argument("--kafka", action="store_true", help="the newest revision of each case in the topic")
+    _add_key(erase)
+    _add_json(erase)
+
+
+def _add_key(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--key-file", metavar="KEY", help="the key (default: privacy.key_file)")
+    _add_settings(parser)
+
+
+def _private(name: str) -> Callable[[argparse.Namespace], int]:
+    return _later(name, "privacy_commands", "streams")
+
+
 def _later(
     name: str, module: str = "commands", package: str = "streams.kafka"
 ) -> Callable[[argparse.Namespace], int]:
@@ -594,6 +699,7 @@ def parser() -> argparse.ArgumentParser:
     _others(commands_)
     _edges(commands_)
     _kafka(commands_)
+    _privacy(commands_)
     return top
 
 

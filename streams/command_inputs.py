@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import os
 import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+import msgspec
 import orjson
 
 from detectors.events import Rejection, from_mapping
@@ -51,6 +53,21 @@ def open_feed(name: str, in_force: Settings, place: str | Path | None, rejects: 
     return Feed(client, PlaceFile(place) if place is not None else None, on_rejected=rejects, notice=say)
 
 
+def with_filter(name: str, in_force: Settings) -> Settings:
+    """The settings with what chooses the posts of a live network, unless the room says so itself.
+
+    Raises
+    ------
+    InputError
+    """
+    from streams.sources.live.filters import filter_of  # noqa: PLC0415  as above
+
+    if in_force.coverage.filter or in_force.privacy.pseudonyms:  # rules may name accounts
+        return in_force
+    coverage = msgspec.structs.replace(in_force.coverage, filter=filter_of(getattr(in_force, name)))
+    return msgspec.structs.replace(in_force, coverage=coverage)
+
+
 def default_place(name: str) -> Path:
     """Where it is written how far a network was read."""
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
@@ -70,10 +87,19 @@ def spare_inputs(chosen: argparse.Namespace) -> None:
 
 
 class Rejects:
-    """Keeps refused records as JSON lines, if asked to."""
+    """Keeps refused records as JSON lines, if asked to.
 
-    def __init__(self, path: str | None) -> None:
+    Parameters
+    ----------
+    path : str, optional
+    quoting : bool
+        Whether the record itself is kept. Without it a hash tells whether two of them are the same: what
+        could not be read could not be put under pseudonyms either.
+    """
+
+    def __init__(self, path: str | None, *, quoting: bool = True) -> None:
         self._path = path
+        self._quoting = quoting
         self._file: BinaryIO | None = None
         if path is not None:
             try:
@@ -85,8 +111,12 @@ class Rejects:
         """Keep one record of an input."""
         if self._file is None:
             return
-        record = {"input": name, "line": refused.line, "reason": refused.reason, "detail": refused.detail}
-        record["raw"] = refused.raw.decode("utf-8", "replace")
+        record: dict[str, Any] = {"input": name, "line": refused.line, "reason": refused.reason}
+        if self._quoting:
+            record |= {"detail": refused.detail, "raw": refused.raw.decode("utf-8", "replace")}
+        else:
+            digest = hashlib.blake2b(refused.raw, digest_size=16).hexdigest()
+            record |= {"length": len(refused.raw), "blake2b": digest}
         try:
             self._file.write(orjson.dumps(record) + b"\n")
         except OSError as problem:

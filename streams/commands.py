@@ -13,16 +13,23 @@ from rich.table import Table
 
 from detectors.events import Item
 from detectors.severity import CRITICAL, NOTICE, WARNING
-from streams import explain as explaining
 from streams import metrics, payers, ranking, settings
 from streams.clock import clock_ms
-from streams.command_inputs import Rejects, moment_of, open_feed, open_inputs, spare_inputs, tell_reading
+from streams.command_inputs import (
+    Rejects,
+    open_feed,
+    open_inputs,
+    spare_inputs,
+    tell_reading,
+    with_filter,
+)
 from streams.edges import Collected, as_csv, as_json
 from streams.embedded import Alert, Pipeline, Settings
 from streams.lists import ListFiles
 from streams.outputs.alert_file import AlertFile
 from streams.outputs.case_table import case_table
 from streams.outputs.terminal import Terminal, printable
+from streams.privacy import door
 from streams.replay import Run, play, summary
 from streams.simulate import ScenarioError, load_scenario
 from streams.simulate import write as write_scenario
@@ -35,11 +42,11 @@ from streams.sources.records import Tally
 from streams.stores.sqlite import Store
 from streams.telling import console, print_json, progress, say
 from streams.verdict_file import VerdictFile
+from streams.watch_file import read_watch
 
 _Item = TypeVar("_Item", bound=Item)
 PAYERS = "payers"
 _LATE_WARNING = 0.01
-_SHOWN_FINDINGS = 3
 
 
 def replay(chosen: argparse.Namespace) -> int:
@@ -49,7 +56,7 @@ def replay(chosen: argparse.Namespace) -> int:
         raise InputError("- reads a live stream: it cannot be merged with files, which must be sorted first.")
     in_force = settings.load(chosen.config, flags=chosen.set)
     spare_inputs(chosen)
-    tally, rejects = Tally(), Rejects(chosen.rejects)
+    tally, rejects = Tally(), Rejects(chosen.rejects, quoting=not in_force.privacy.pseudonyms)
     batches = items_of(open_inputs(chosen), tally, rejects, clock_ms)
     return _judge(chosen, in_force, _Source(batches, tally, rejects, live))
 
@@ -57,10 +64,10 @@ def replay(chosen: argparse.Namespace) -> int:
 def watch(chosen: argparse.Namespace) -> int:
     """`vigie watch`."""
     in_force = settings.load(chosen.config, flags=chosen.set)
-    chosen.files, chosen.speed = [], None
     spare_inputs(chosen)
-    rejects = Rejects(chosen.rejects)
+    rejects = Rejects(chosen.rejects, quoting=not in_force.privacy.pseudonyms)
     feed = open_feed(chosen.source, in_force, chosen.place, rejects)
+    in_force = with_filter(chosen.source, in_force)
     # The feed ends as a file does: what was read is judged, and the numbers are told.
     stops = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, lambda *_: feed.close()) for number in stops}
@@ -85,15 +92,20 @@ class _Source(NamedTuple):
 def _judge(chosen: argparse.Namespace, in_force: Settings, source: _Source) -> int:
     """Let the posts of a source through the pipeline, tell the alerts, and at the end the numbers."""
     tally, rejects = source.tally, source.rejects
+    pseudonyms = door(in_force.privacy)
+    if pseudonyms is not None:
+        source = source._replace(batches=pseudonyms.batches(source.batches))
     alert_file = AlertFile(chosen.alerts) if chosen.alerts else None
-    store = Store(chosen.store, write=True) if chosen.store else None
+    store = Store(chosen.store, write=True, kept=in_force.retention) if chosen.store else None
     pipeline = Pipeline(
         in_force,
         on_judged=store.note_judged if store else None,
         on_batch=store.note_batch if store else None,
     )
-    lists = ListFiles(chosen.lists or in_force.lists.files, say)
+    lists = ListFiles(chosen.lists or in_force.lists.files, say, *([pseudonyms.lists] if pseudonyms else []))
     pipeline.room.put(lists.load())
+    if watch := chosen.watch or in_force.watch.file:
+        pipeline.room.watch = read_watch(watch)
     verdicts = VerdictFile(chosen.verdicts, say) if chosen.verdicts else None
     run = Run()
     if chosen.metrics_port:
@@ -191,14 +203,18 @@ def _print_summary(out: Console, numbers: dict[str, Any], run: Run, chosen: argp
     cases = numbers["cases"]
     out.print(
         f"Cases: {cases['critical']} critical, {cases['warning']} warning, {cases['notice']} notice "
-        f"(weak evidence, nobody is woken). {numbers['open_coordination']} groups that say openly who they "
-        "are, not alerted."
+        f"(weak evidence, nobody is woken). {numbers['open_coordination']} groups that act openly, not "
+        "alerted."
     )
     shown = [
         data for data in run.cases.values() if data["severity"] != "notice" and data["status"] != "merged"
     ]
     if shown:
         out.print(case_table(shown, chosen.language))
+    if numbers["open_groups"]:
+        out.print("Open coordination, shown apart:")
+    for group in numbers["open_groups"]:
+        out.print(f"  {group['kind']}: {printable(group['subject'])}. {printable(group[chosen.language])}")
     if cases["notice"] and chosen.show != "notice":
         out.print(f"The {cases['notice']} notices are printed with --show notice.")
     if chosen.alerts:
@@ -249,55 +265,6 @@ def simulate(chosen: argparse.Namespace) -> int:
     for name, count in written.operations.items():
         print(f"  {name:24} {count:>8,}")
     return 0
-
-
-def explain(chosen: argparse.Namespace) -> int:
-    """`vigie explain`."""
-    in_force = settings.load(chosen.config)
-    store = Store(chosen.store, write=False)
-    at_ms = store.last_ms() if chosen.at is None else moment_of(chosen.at, "--at")
-    if at_ms is None:
-        raise InputError(f"The store {chosen.store} is empty: nothing was counted.")
-    answer = explaining.explain(store, in_force, chosen.kind, chosen.value, at_ms)
-    if chosen.json:
-        print_json(answer)
-    else:
-        _print_answer(answer)
-    return 0
-
-
-def _print_answer(answer: dict[str, Any]) -> None:
-    out = console()
-    out.print(f"{answer['kind']} {printable(answer['value'])} at {answer['at']}", style="bold")
-    out.print(printable(answer["verdict"]))
-    for name, value in answer["counted"].items():
-        out.print(f"  counted, {name}: {printable(str(value))}", style="dim")
-    for scored in answer.get("automation", []):
-        score = "not enough data" if scored["score"] is None else scored["score"]
-        out.print(f"  automation score of {printable(scored['id'])}: {score} ({scored['note']})")
-        for part in scored["contributions"][:8]:
-            out.print(
-                f"    {part['feature']:28} {part['value']!s:>12}   {part['log_odds']:+.2f}", style="dim"
-            )
-    for finding in answer["findings"][:_SHOWN_FINDINGS]:
-        out.print(
-            f"\n{finding['detector']} {finding['finding_id']}, judged {finding['judged_at']}: score "
-            f"{finding['score']} ({finding['severity'] or 'no alert'}); {finding['accounts']} accounts, "
-            f"{finding['posts']} posts"
-        )
-        if finding["template"]:
-            out.print(f"  {printable(finding['template'])}", style="italic")
-        for rule in finding["rules"]:
-            numbers = ", ".join(
-                f"{name} {'unknown' if value is None else value}" for name, value in rule["numbers"].items()
-            )
-            mark = {"met": f"+{rule['points']}", "not_met": "missed", "not_enough_data": "no data"}[
-                rule["state"]
-            ]
-            out.print(f"  {mark:>8}  {rule['code']}: {numbers}")
-            if rule["state"] != "met":
-                out.print(f"            needs {rule['needed']}", style="dim")
-        out.print(f"  posts {printable(', '.join(finding['post_ids'][:6]))} …", style="dim")
 
 
 def top(chosen: argparse.Namespace) -> int:

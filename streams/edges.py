@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from detectors.events import CANARY, Post
-from detectors.findings import account_key, author_of
+from detectors.findings import account_key, author_of, platform_of
 from detectors.groups.exact_co_sharing import Edge, Sharings, object_name, shared_objects
 
 COLUMNS = ("account_a", "account_b", "objects", "events")
@@ -103,8 +103,8 @@ def _record(edge: Edge, kind: str) -> dict[str, Any]:
         "account_b": author_of(edge.other),
         "objects": edge.objects,
         "events": edge.events,
-        "platform_a": _platform(edge.one),
-        "platform_b": _platform(edge.other),
+        "platform_a": platform_of(edge.one),
+        "platform_b": platform_of(edge.other),
     }
     if edge.shared:
         record["shared"] = [
@@ -119,10 +119,6 @@ def _record(edge: Edge, kind: str) -> dict[str, Any]:
             for shared in edge.shared
         ]
     return record
-
-
-def _platform(account: str) -> str:
-    return account.partition("\x1f")[0]
 
 
 def _moment(time_ms: int) -> str:

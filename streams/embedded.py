@@ -15,10 +15,13 @@ from typing import Any
 import msgspec
 
 from detectors.accounts.stage import Accounts, AccountSettings
+from detectors.album import AlbumSettings
 from detectors.alerts import render
 from detectors.batches import SignalBatch
 from detectors.case import Judged, Revision
 from detectors.cases import CaseSettings
+from detectors.communities import CommunitySettings
+from detectors.coverage import CoverageSettings
 from detectors.events import Change, Item, Post
 from detectors.groups.amplification import AmplificationSettings
 from detectors.groups.co_sharing import CoSharingSettings
@@ -34,8 +37,10 @@ from detectors.groups.targets import TargetSettings
 from detectors.judging import Judge
 from detectors.pairs import Pairs, PairSettings
 from detectors.subjects import Subjects
+from detectors.traits.testing import TraitSettings
 from detectors.windows import Gate, TickBuffer, TimeSettings
 from streams.kafka.settings import KafkaSettings, RedisSettings, WorkerSettings
+from streams.privacy_settings import PrivacySettings, RetentionSettings
 from streams.room import Room
 from streams.sources.live.settings import BlueskySettings, HttpSettings, MastodonSettings, XSettings
 
@@ -58,6 +63,13 @@ class ListFileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """CSV or YAML, see docs/lists.md; read again when they change."""
 
 
+class WatchFileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where it is said what the room cares about."""
+
+    file: str = ""
+    """TOML, see docs/watch.md; empty for none."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings, by section. Those of detection decide what is found; the others where and how fast."""
 
@@ -75,15 +87,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     purges: PurgeSettings = msgspec.field(default_factory=PurgeSettings)
     pairs: PairSettings = msgspec.field(default_factory=PairSettings)
     networks: NetworkSettings = msgspec.field(default_factory=NetworkSettings)
+    album: AlbumSettings = msgspec.field(default_factory=AlbumSettings)
+    communities: CommunitySettings = msgspec.field(default_factory=CommunitySettings)
+    traits: TraitSettings = msgspec.field(default_factory=TraitSettings)
     cases: CaseSettings = msgspec.field(default_factory=CaseSettings)
     bluesky: BlueskySettings = msgspec.field(default_factory=BlueskySettings)
     mastodon: MastodonSettings = msgspec.field(default_factory=MastodonSettings)
     x: XSettings = msgspec.field(default_factory=XSettings)
     http: HttpSettings = msgspec.field(default_factory=HttpSettings)
+    coverage: CoverageSettings = msgspec.field(default_factory=CoverageSettings)
+    watch: WatchFileSettings = msgspec.field(default_factory=WatchFileSettings)
     lists: ListFileSettings = msgspec.field(default_factory=ListFileSettings)
     kafka: KafkaSettings = msgspec.field(default_factory=KafkaSettings)
     redis: RedisSettings = msgspec.field(default_factory=RedisSettings)
     worker: WorkerSettings = msgspec.field(default_factory=WorkerSettings)
+    privacy: PrivacySettings = msgspec.field(default_factory=PrivacySettings)
+    retention: RetentionSettings = msgspec.field(default_factory=RetentionSettings)
 
     def version(self) -> str:
         """Short hash of the settings of detection in force, printed in every alert."""
@@ -91,7 +110,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return hashlib.blake2b(msgspec.json.encode(detection, order="sorted"), digest_size=6).hexdigest()
 
 
-_ELSEWHERE = ("bluesky", "mastodon", "x", "http", "lists", "kafka", "redis", "worker")
+_ELSEWHERE = (
+    "bluesky",
+    "mastodon",
+    "x",
+    "http",
+    "coverage",
+    "watch",
+    "lists",
+    "kafka",
+    "redis",
+    "worker",
+    "privacy",
+    "retention",
+)
 
 
 @dataclass(slots=True)
@@ -140,6 +172,9 @@ class Pipeline:
             self.settings.networks,
             self.settings.fate,
             self.settings.purges,
+            self.settings.album,
+            self.settings.communities,
+            self.settings.traits,
         )
         self.room = room or Room()
         self.tallies = Tallies()
@@ -169,14 +204,8 @@ class Pipeline:
 
     def stores(self) -> dict[str, Any]:
         """What is held in memory, by name."""
-        outer = {
-            "accounts": self.accounts,
-            "pairs": self.pairs,
-            "networks": self.judge.networks,
-            "fates": self.judge.fate,
-            "cases": self.judge.cases,
-        }
-        return self.subjects.stores() | outer
+        outer = {"accounts": self.accounts, "pairs": self.pairs}
+        return self.subjects.stores() | outer | self.judge.stores()
 
     def _ready(self) -> Iterator[Alert]:
         for tick_ms, posts, changes in self.buffer.ready():
@@ -193,8 +222,14 @@ class Pipeline:
         self.tallies.events += len(changes)
         self.tallies.ticks += 1
         self.room.tell(self.judge)
-        return self.judge.take(tick_ms, found, repeated, batch.scored, len(posts), batch.fates)
+        return self.judge.take(tick_ms, found, repeated, batch.background)
 
     def _rendered(self, revisions: Iterable[Revision]) -> Iterator[Alert]:
         for revision in revisions:
-            yield render(revision, self.config_version, self.room.lists_at(revision.tick_ms))
+            yield render(
+                revision,
+                self.config_version,
+                self.room.lists_at(revision.tick_ms),
+                self.room.watch,
+                self.judge.coverage(self.settings.coverage, revision),
+            )

@@ -47,11 +47,19 @@ class ListFiles:
     paths : sequence of str or Path
     on_problem : callable
         Told once of each change that cannot be read, with one sentence.
+    hidden : callable, optional
+        Puts the entries under the pseudonyms that the posts bear (`streams.pseudonyms`).
     """
 
-    def __init__(self, paths: Sequence[str | Path], on_problem: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        paths: Sequence[str | Path],
+        on_problem: Callable[[str], None],
+        hidden: Callable[[Lists], Lists] = lambda lists: lists,
+    ) -> None:
         self._paths = [Path(path) for path in paths]
         self._on_problem = on_problem
+        self._hidden = hidden
         self._version: str | None = None
         self._read: _Signature = ()
         self._seen: _Signature = ()
@@ -65,7 +73,7 @@ class ListFiles:
             When one of them cannot be read.
         """
         self._read = self._seen = self._signature()
-        lists = read_lists(self._paths)
+        lists = self._hidden(read_lists(self._paths))
         self._version = lists.version
         return lists
 
@@ -80,7 +88,7 @@ class ListFiles:
             return None
         self._read = self._seen
         try:
-            lists = read_lists(self._paths)
+            lists = self._hidden(read_lists(self._paths))
         except InputError as problem:
             self._on_problem(f"{str(problem).removesuffix('.')}. The lists of before stay in force.")
             return None

@@ -11,6 +11,7 @@ from typing import Any
 
 from detectors.alerts import instant
 from detectors.events import Item
+from detectors.open_groups import OpenGroup
 from streams.clock import clock_ms
 from streams.embedded import Alert, Pipeline
 from streams.lists import ListFiles
@@ -19,6 +20,8 @@ from streams.verdict_file import VerdictFile
 
 _LOOK_S = 1.0
 """Seconds between two looks at the files of the lists."""
+_OPEN_SHOWN = 10
+"""Groups that act openly that a summary names."""
 
 
 @dataclass
@@ -134,9 +137,22 @@ def summary(run: Run, pipeline: Pipeline, rejected: dict[str, int], events: int)
         "cases": run.cases_by_severity(),
         "alerts": {name: run.alerts[name] for name in ("critical", "warning", "notice")},
         "open_coordination": len(pipeline.judge.open_groups),
+        "open_groups": [_open(group) for group in pipeline.judge.open_groups.largest()[:_OPEN_SHOWN]],
         "seconds": round(seconds, 2),
         "posts_per_second": round(processed / seconds) if seconds > 0 else None,
         "evicted": {name: store.evicted for name, store in pipeline.stores().items()},
+    }
+
+
+def _open(group: OpenGroup) -> dict[str, Any]:
+    return {
+        "kind": group.kind,
+        "subject": str(group.subject),
+        "accounts": group.accounts,
+        "start": instant(group.start_ms),
+        "end": instant(group.end_ms),
+        "en": group.why[0],
+        "fr": group.why[1],
     }
 
 

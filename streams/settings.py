@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from streams import privacy_settings
 from streams.embedded import Settings
 from streams.kafka.settings import MASK, masked, problems
 from streams.sources.opening import InputError
@@ -74,6 +75,8 @@ def toml_line(name: str, value: Any) -> str:
     >>> toml_line("prefix", "room-1."), toml_line("password", "********")
     ('prefix = "room-1."', '# password = "********"')
     """
+    if value is None:  # which TOML cannot say
+        return f"# {name} is not set"
     if isinstance(value, list | tuple):
         return f"{name} = {json.dumps(list(value), ensure_ascii=False)}"
     if not isinstance(value, str):
@@ -86,9 +89,8 @@ def toml_line(name: str, value: Any) -> str:
 def _flag(flag: str) -> tuple[str, str]:
     setting, equals, value = flag.partition("=")
     if not equals or "." not in setting:
-        if (
-            "password" in flag or "redis" in flag or "token" in flag
-        ):  # it is not said which part of it is the secret
+        # It is not said which part of it is the secret.
+        if any(word in flag for word in ("password", "redis", "token", "privacy")):
             raise InputError("--set of a secret must be written as --set redis.password=…")
         raise InputError(f"--set {flag!r} is no setting: write it as --set hashtags.window_minutes=10.")
     return setting.strip(), value.strip()
@@ -160,5 +162,6 @@ def _check(settings: Settings) -> None:
     ]
     wrong = [sentence for holds, sentence in rules if not holds]
     wrong += problems(settings.kafka, settings.redis, settings.worker)
+    wrong += privacy_settings.problems(settings.privacy, settings.retention, settings.kafka.retention_hours)
     if wrong:
         raise InputError(f"The settings are wrong: {wrong[0]}. See `vigie config show`.")

@@ -59,8 +59,8 @@ def test_an_empty_description_is_known_and_an_absent_one_is_not():
 
 def test_accounts_of_a_closed_case_are_remembered_through_later_looks():
     album = filled({FR: 3})
-    album.add_case([hashed(0), hashed(1), hashed(99)])
-    album.add_case([hashed(0)])
+    album.add_cases([hashed(0), hashed(1), hashed(99)], 1)
+    album.add_cases([hashed(0)], 1)
     album.take([Look(hashed(0), 1, NOW_S + 9)], 0)
     assert album.table[album.places([hashed(0), hashed(1), hashed(2)])]["cases"].tolist() == [2, 1, 0]
 
@@ -247,7 +247,7 @@ def album_steps(seed: int) -> list[tuple[list[Look], list[int]]]:
 def feed_album(album: Album, step: tuple[list[Look], list[int]]) -> Any:
     looks, cases = step
     album.take(looks, 0)
-    album.add_case(cases)
+    album.add_cases(cases, 1)
     held = sorted(album.table["account"][album.table["seen_s"] >= 0].tolist())
     rows = album.table[album.places(held)]
     names = [album.name(int(one)) for one in rows["client"]]

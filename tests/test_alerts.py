@@ -65,7 +65,6 @@ def test_the_schema_is_a_schema_and_names_itself_as_alerts_do():
 
 def test_the_published_names_agree_with_the_code():
     assert SCHEMA["$defs"]["detector"]["enum"] == list(alerting.DETECTORS)
-    assert SCHEMA["$defs"]["trait"]["properties"]["name"]["enum"] == list(alerting.TRAITS)
 
 
 def test_every_field_is_described_and_every_object_is_open_and_has_a_list_of_required_fields():
@@ -185,7 +184,7 @@ def test_a_merged_case_names_the_one_that_goes_on(stream):
 def test_every_finding_from_a_notice_on_appears_in_full(stream):
     alerts, judged = stream
     wanted = {}
-    for finding, assessment in judged:
+    for finding, assessment, _ in judged:
         if assessment.score >= NOTICE and not assessment.open:
             wanted[finding.finding_id] = (
                 finding.accounts_total,
@@ -353,11 +352,12 @@ def test_two_networks_with_the_same_account_ids_keep_to_the_schema():
         VALIDATOR.validate(alert)
 
 
-def test_a_trait_without_scores_is_not_enough_data_and_never_not_found():
+def test_a_trait_of_which_nothing_is_known_is_never_not_found():
     text = "nobody wants to hear your tired old songs any more, pack your bags and go home for good"
     alerts = run(Pipeline(SMALL), [post(f"p{n}", f"account{n}", n * 500, text) for n in range(12)])
-    trait = alerts[-1]["data"]["traits"][0]
-    assert (trait["state"], trait["value"], trait["n"]) == ("not_enough_data", None, 0)
+    for trait in alerts[-1]["data"]["traits"]:
+        assert trait["state"] in ("not_enough_data", "not_on_this_network")
+        assert (trait["value"], trait["p_value"], trait["sentence"]) == (None, None, None)
 
 
 def test_hostile_texts_do_not_break_an_alert():

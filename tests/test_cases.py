@@ -13,11 +13,15 @@ from streams_of_posts import MINUTE, SECOND, SMALL, newsroom, planted, post, run
 from detectors.case import Judged
 from detectors.cases import Cases, CaseSettings
 from detectors.findings import Finding, Subject
+from detectors.openness import Openness
 from detectors.rules.checks import Check
 from detectors.severity import Assessment, severity_of
+from detectors.verdicts import Verdict
 from streams.embedded import Pipeline
 
 TICK = 5 * SECOND
+OPEN = Openness("declared", ("all declare themselves", "tous se déclarent"), 1.0)
+HOUR = 60 * MINUTE
 
 
 def judged(
@@ -49,7 +53,9 @@ def judged(
             evidence={},
             declared=0,
         ),
-        Assessment(score, severity_of(score, len(codes), len(members)), reasons, is_open, reasons),
+        Assessment(
+            score, severity_of(score, len(codes), len(members)), reasons, OPEN if is_open else None, reasons
+        ),
     )
 
 
@@ -107,6 +113,71 @@ def test_a_hyperactive_account_does_not_glue_groups_together():
 def test_two_hyperactive_accounts_do_not_glue_small_groups_together():
     groups = [judged(f"f{n}", people(10 * n, 10 * n + 2) | {"busy", "busier"}, n) for n in range(20)]
     assert joined(*groups) == 20
+
+
+def test_accounts_that_are_in_every_other_case_join_nothing():
+    busy = {"busy", "busier", "busiest"}
+    groups = [judged(f"f{n}", people(10 * n, 10 * n + 6) | busy, n) for n in range(8)]
+    assert joined(*groups, judged("f9", {"z"} | busy, 9)) == 9
+    assert joined(*groups[:7], judged("f9", {"z"} | busy, 9)) == 7
+
+
+@pytest.mark.parametrize(
+    ("shared", "population", "wanted"),
+    [
+        (3, 10_000, 2),  # of six accounts three: in a crowd of every twentieth account that happens
+        (4, 10_000, 1),
+        (3, 100_000, 1),  # the same crowd in a larger stream
+        (3, 0, 1),  # nothing is known of the stream
+    ],
+)
+def test_a_small_group_does_not_join_a_crowd_that_would_contain_it_by_chance(shared, population, wanted):
+    cases, group = Cases(), people(500 - shared, 506 - shared)
+    for tick, one in enumerate((judged("f1", people(0, 500), 1), judged("f2", group, 2)), 1):
+        list(cases.take([one], tick * TICK, population))
+    assert len(cases) == wanted
+
+
+def test_a_group_that_names_what_the_crowd_names_joins_it_all_the_same():
+    cases, tag = Cases(), (Subject("hashtag", "debate"),)
+    crowd = judged("f1", people(0, 500), 1, subjects=tag)
+    for tick, one in enumerate((crowd, judged("f2", people(497, 503), 2, subjects=tag)), 1):
+        list(cases.take([one], tick * TICK, 10_000))
+    assert len(cases) == 1
+
+
+def test_accounts_that_left_a_case_and_act_on_are_told_as_split_off_from_it():
+    cases = Cases()
+    (first,) = cases.take([judged("f1", people(0, 20), 1)], TICK)
+    list(cases.take([judged("f1", people(0, 12), 2)], 20 * TICK))  # eight accounts are tied to it no more
+    (second,) = cases.take([judged("f2", people(12, 22), 3)], 21 * TICK)
+    assert (second.status, second.case.split_from) == ("open", first.case.case_id)
+    (third,) = cases.take([judged("f3", people(30, 40), 4)], 22 * TICK)
+    assert third.case.split_from is None
+
+
+def test_a_case_that_ends_counts_for_its_accounts_until_it_goes_on_or_was_dismissed():
+    cases = Cases(CaseSettings(close_minutes=1))
+    (first,) = cases.take([judged("f1", people(0, 3), TICK, 60)], TICK)
+    assert cases.passed() == []
+    list(cases.take([], HOUR))
+    assert cases.passed() == [(sorted(people(0, 3)), 1)]
+    list(cases.take([judged("f1", people(0, 3), HOUR + TICK, 60)], HOUR + TICK))
+    assert cases.passed() == [(sorted(people(0, 3)), -1)]
+    for tick in (2 * HOUR, 3 * HOUR):  # first what the cool-down held back
+        list(cases.take([], tick))
+    assert cases.passed() == [(sorted(people(0, 3)), 1)]
+    cases.rule(
+        Verdict(case_id=first.case.case_id, kind="dismissed", reason="fans", at_ms=3 * HOUR, said_ms=1)
+    )
+    assert cases.passed() == [(sorted(people(0, 3)), -1)]
+
+
+def test_a_notice_counts_for_nobody():
+    cases = Cases(CaseSettings(close_minutes=1))
+    list(cases.take([judged("f1", people(0, 3), TICK, 30)], TICK))
+    list(cases.take([], HOUR))
+    assert cases.passed() == []
 
 
 def test_a_finding_joins_the_case_with_which_it_shares_most():

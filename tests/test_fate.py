@@ -224,7 +224,7 @@ class Room:
         self.buffer.advance(self.buffer.last_tick())
         found = []
         for tick_ms, posts, changes in self.buffer.ready():
-            found += self.fate.take(self.accounts.take(tick_ms, posts, changes).fates, tick_ms)
+            found += self.fate.take(self.accounts.take(tick_ms, posts, changes).background.fates, tick_ms)
         return found
 
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from detectors import severity
 from detectors.findings import Finding, Subject
+from detectors.openness import OPEN_SHARE
 from detectors.rules.hashtags import CROWD, P_VALUE
 from detectors.rules.near_duplicates import AIMED_ACCOUNTS, AIMED_BITS, COHESION
-from detectors.severity import OPEN_SHARE, assess, severity_of
+from detectors.severity import assess, severity_of
 
 TEXT = {
     "coincidence_bits": 0.0,

@@ -164,7 +164,7 @@ class Chain:
         all_ties = [*ties, *self.shared.take(signals)]
         repeated = self.pairs.take(all_ties, tick_ms)
         found = Found(findings, self.hashtags.take(signals))
-        given = (tick_ms, found, repeated, batch.scored, len(posts), batch.fates)
+        given = (tick_ms, found, repeated, batch.background)
         alerts = [render(one, "v") for one in self.judge.take(*given)]
         for name, value in (
             ("accounts", (tick_ms, posts, changes)),
@@ -237,7 +237,7 @@ def feed_buffer(buffer: TickBuffer, step: tuple[list[Post], int]) -> Any:
 
 def feed_accounts(accounts: Accounts, step: tuple[int, list[Post], list[Change]]) -> Any:
     batch = accounts.take(*step)
-    return batch.signals(), batch.scored, batch.fates, len(accounts), accounts.get("x\x1fpusher1")
+    return batch.signals(), batch.background, len(accounts), accounts.get("x\x1fpusher1")
 
 
 def feed_words(words: WordFrequencies, step: tuple[str, int]) -> Any:
@@ -251,8 +251,8 @@ def word_steps(seed: int) -> list[tuple[str, int]]:
 
 
 def feed_scores(background: ScoreBackground, step: Any) -> Any:
-    tick_ms, _, _, (accounts, total), *_ = step
-    background.add(30 * accounts, 30 * total, tick_ms)
+    tick_ms, *_, told = step
+    background.add(30 * told.accounts, 30 * told.total, tick_ms)
     return background.share(), background.accounts
 
 
@@ -294,7 +294,7 @@ def feed_shared(shared: CoSharing, signals: Signals) -> Any:
 
 def feed_judge(judge: Judge, step: Any) -> Any:
     alerts = canonical(render(one, "v") for one in judge.take(*step))
-    return alerts, judge.judged, sorted(judge.open_groups), len(judge.cases), judge.cases.next_deadline_ms()
+    return alerts, judge.judged, judge.open_groups.largest(), len(judge.cases), judge.cases.next_deadline_ms()
 
 
 def feed_index(index: TextIndex, step: tuple[list[tuple[str, str]], int]) -> Any:
@@ -747,7 +747,7 @@ def test_a_restored_case_knows_what_it_ever_had():
     for step in inputs(0)["judge"]:
         list(judge.take(*step))
     for case in list(judge.cases._open.values()):
-        for finding, assessment in list(case.findings.values()):
+        for finding, assessment, _ in list(case.findings.values()):
             less = msgspec.structs.replace(
                 finding, accounts=finding.accounts[1:], subjects=(*finding.subjects[:1], Subject("text", "z"))
             )
@@ -803,7 +803,7 @@ def test_of_two_statuses_the_newer_is_kept():
         for ms, name, status in ((9, "a", "suspended"), (5, "a", "active"), (5, "b", "deleted"))
     ]
     batch = accounts.take(START_MS + TICK, [post("1", "a", 0)], told)
-    assert batch.fates == [FateSignal(START_MS + 9, "x\x1fa", "suspended")]
+    assert batch.background.fates == [FateSignal(START_MS + 9, "x\x1fa", "suspended")]
     account = accounts.get("x\x1fa")
     assert (account.status, account.status_ms, len(accounts)) == ("suspended", START_MS + 9, 1)
 

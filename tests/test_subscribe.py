@@ -315,7 +315,9 @@ def test_its_channels_are_topics_with_their_rules():
         binding = channel["bindings"]["kafka"]
         assert channel["address"] == binding["topic"] == name
         assert binding["partitions"] == known[name].partitions
-        assert binding["topicConfiguration"]["cleanup.policy"] == [known[name].rules["cleanup.policy"]]
+        assert binding["topicConfiguration"]["cleanup.policy"] == known[name].rules["cleanup.policy"].split(
+            ","
+        )
 
 
 def inlined(value: Any) -> Any:

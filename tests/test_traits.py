@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,9 +19,19 @@ from test_state import Kept, check
 import detectors.traits
 from detectors.album import Album
 from detectors.communities import Communities, community
+from detectors.comparing import beside
 from detectors.looks import Look, account_hash, language_code
 from detectors.traits import TRAITS
-from detectors.traits.chance import adjusted, against_draws, divergence, effect_size, tail_of_sum
+from detectors.traits.chance import (
+    DRAWS,
+    Urn,
+    adjusted,
+    against_draws,
+    divergence,
+    effect_size,
+    tail_of_sum,
+)
+from detectors.traits.kinds import Question, TimeLine
 from detectors.traits.results import TraitResult
 from detectors.traits.testing import Traits, TraitSettings
 
@@ -245,7 +255,7 @@ def test_what_is_found_can_be_told_with_its_own_figures():
 def test_accounts_of_an_earlier_case_are_found_and_before_any_case_nothing_is_known():
     album = album_of(operation=(20, same()), innocent=(20, same()), others=(600, same()))
     assert results_of(album, "operation")["earlier_cases"].state == "not_on_this_network"
-    album.add_case(account_hash(key) for key in keys("operation", 9) + keys("others", 12))
+    album.add_cases([account_hash(key) for key in keys("operation", 9) + keys("others", 12)], 1)
     found = results_of(album, "operation")["earlier_cases"]
     assert (found.state, found.value, found.reference) == ("found", 0.45, round(12 / 620, 4))
     assert results_of(album, "innocent")["earlier_cases"].state == "not_found"
@@ -294,6 +304,13 @@ def test_a_wave_in_which_everybody_arrived_is_no_cohort():
     assert results_of(waves, "operation")["creation_cohort"].state == "not_found"
 
 
+def test_a_client_that_everybody_has_is_as_usual_in_the_group_as_anywhere():
+    everywhere = album_of(operation=(20, client("Web Client")), others=(600, client("Web Client")))
+    result = results_of(everywhere, "operation")["client"]
+    assert (result.value, result.reference) == (1.0, 1.0)
+    assert result.p_value is not None and 0.4 < result.p_value < 0.6
+
+
 def test_a_script_that_registers_by_the_minute_is_told_by_the_minute():
     album = album_of(
         operation=(12, lambda rng: {"created_min": 20_000_000 + rng.randrange(9)}),
@@ -326,27 +343,78 @@ def test_hoeffdings_bound_holds():
         assert (means >= value).mean() <= math.exp(-15 * float(divergence(value, 0.2)))
 
 
+def staged(draw: Callable[[int], Any], asked: list[int] | None = None) -> Iterator[Any]:
+    """Statistics of random groups, as many at a time as are asked for."""
+    for count in DRAWS:
+        if asked is not None:
+            asked.append(count)
+        yield draw(count)
+
+
 def test_p_values_from_draws_are_uniform_where_there_is_only_chance():
     rng = np.random.default_rng(2)
-    p_values = np.array([against_draws(rng.random(), rng.random, 1.0) for _ in range(3000)])
+    p_values = np.array([against_draws(rng.random(), staged(rng.random), 1.0) for _ in range(6000)])
     for level in (0.01, 0.05, 0.3):
         assert 0.6 * level < (p_values <= level).mean() < 1.5 * level
 
 
-def test_below_what_draws_can_tell_the_bound_decides():
-    assert against_draws(1.0, np.zeros, 1e-9) == 1e-9
-    assert against_draws(1.0, np.zeros, 0.5) == 0.001
+def test_below_what_draws_can_tell_the_bound_decides_and_nothing_is_drawn():
+    asked: list[int] = []
+    assert against_draws(1.0, staged(np.zeros, asked), 1e-9) == 1e-9
+    assert asked == []
+    assert against_draws(1.0, staged(np.zeros), 0.5) == 0.001
 
 
-def test_ordinary_values_are_told_after_few_draws():
-    asked = []
+@pytest.mark.parametrize(
+    ("greater", "few", "drawn"), [(0.5, False, 39), (0.15, False, 99), (0.0, False, 999), (0.0, True, 99)]
+)
+def test_no_more_random_groups_are_drawn_than_are_needed(greater, few, drawn):
+    asked: list[int] = []
+    against_draws(0.0, staged(lambda count: (np.arange(count) < greater * count) - 0.5, asked), 1.0, few=few)
+    assert sum(asked) == drawn
 
-    def draw(count: int) -> Any:
-        asked.append(count)
-        return np.arange(count, dtype=float)
 
-    against_draws(50.0, draw, 1.0)
-    assert asked == [99]
+def test_traits_known_of_the_same_accounts_are_set_against_the_same_random_groups():
+    album = album_of(operation=(20, score(500, 900)), others=(600, score(20, 300)))
+    group = [account_hash(key) for key in keys("operation", 20)]
+    question = Question(beside(album, group, NOW_S, seed=1), 1, album.name, np.zeros(0, np.int64), {})
+    everyone = np.ones(620, dtype=bool)
+    one, other = (question.urn(everyone, matched=True) for _ in range(2))
+    assert isinstance(one, Urn) and one is other
+    for _ in range(2):
+        first, *_ = one.groups()
+        again, *_ = one.groups()
+        assert first is again
+    some = question.urn(np.arange(620) % 40 > 0, matched=True)
+    assert isinstance(some, Urn)
+    assert {0, 40} & set(next(iter(some.groups())).ravel().tolist()) == set()
+
+
+def densest_by_hand(minutes: list[float], line: list[float], lengths: tuple[int, ...]) -> float:
+    """The statistic as it is defined, one window after the other."""
+    n = len(minutes)
+    best = 0.0
+    for length in lengths:
+        for begin in minutes:
+            inside = sum(begin <= one < begin + length for one in minutes)
+            usual = sum(begin <= one < begin + length for one in line) / len(line)
+            best = max(best, (n - 1) * float(divergence((inside - 1) / (n - 1), usual)))
+    return best
+
+
+@given(st.lists(st.integers(0, 400), min_size=30, max_size=80), st.integers(2, 12), st.integers(0, 9))
+@settings(max_examples=60, derandomize=True, deadline=None)
+def test_many_groups_are_scanned_as_if_each_window_were_looked_at(moments, size, seed):
+    lengths = (3, 20, 90)
+    known = np.ones(len(moments), dtype=bool)
+    line, places = TimeLine.of(np.array(moments, dtype=float), known, np.ones(len(moments)), lengths)
+    rng = np.random.default_rng(seed)
+    groups = np.array([rng.permutation(len(moments))[:size] for _ in range(40)])
+    wanted = [densest_by_hand([moments[one] for one in group], moments, lengths) for group in groups.tolist()]
+    assert np.allclose(line.scan(places[groups]), wanted)
+    owners = np.repeat(np.arange(40), size)
+    found = line.densest(places[groups].ravel(), owners, 40)
+    assert np.allclose(found.surprise, wanted)
 
 
 def test_many_traits_are_paid_for():

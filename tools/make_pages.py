@@ -16,6 +16,7 @@ from types import ModuleType
 
 from rich.console import Console
 
+from detectors import disarm
 from streams import metrics
 from streams.embedded import Pipeline
 from streams.outputs.terminal import Terminal
@@ -43,6 +44,7 @@ PAGES = {
     "exact-co-sharing": "detectors.groups.exact_co_sharing",
     "automation-score": "detectors.accounts.automation",
     "declared-accounts": "detectors.accounts.declared",
+    "open-coordination": "detectors.openness",
 }
 _NOTE = "<!-- Made from the docstring of {name} by tools/make_pages.py: change it there. -->"
 
@@ -84,12 +86,12 @@ def _defaults(cls: type) -> list[tuple[str, object]]:
     return [(field, getattr(made, field)) for field in cls.__struct_fields__]  # type: ignore[attr-defined]
 
 
-def metrics_page(current: str) -> str:
-    """The metrics page with its table made anew between the markers."""
-    start, end = "<!-- metrics -->\n", "<!-- /metrics -->"
+def refilled(current: str, name: str, table: str) -> str:
+    """A page with its table made anew between the markers of that name."""
+    start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
     before, _, rest = current.partition(start)
     _, _, after = rest.partition(end)
-    return before + start + metrics.as_markdown() + end + after
+    return before + start + table + end + after
 
 
 def picture() -> str:
@@ -112,8 +114,9 @@ def made() -> dict[Path, str]:
         DOCS / "detectors" / f"{title}.md": page(title, importlib.import_module(name))
         for title, name in PAGES.items()
     }
-    path = DOCS / "metrics.md"
-    pages[path] = metrics_page(path.read_text(encoding="utf-8"))
+    for name, table in (("metrics", metrics.as_markdown()), ("disarm", disarm.as_markdown())):
+        path = DOCS / f"{name}.md"
+        pages[path] = refilled(path.read_text(encoding="utf-8"), name, table)
     if "--picture" in sys.argv:
         pages[DOCS / "img" / "alert.svg"] = picture()
     return pages

@@ -63,16 +63,17 @@ def ticked(times: bytes, time_ms: int) -> bytes:
 def active(hours: bytes, last_ms: int, time_ms: int) -> bytes:
     """The memory of the active hours after one more post.
 
-    24 bytes count the hours by the hour of the day, one more the days.
+    24 bytes count the hours by the hour of the day, one more the days. It is empty as long as there was one
+    hour only, since most accounts are seen for no longer; `last_ms` tells then which it was.
 
-    >>> list(active(active(b"", 0, 7_200_000), 7_200_000, 7_300_000)[:4])
-    [0, 0, 1, 0]
+    >>> active(b"", 7_200_000, 7_300_000), list(active(b"", 7_200_000, 10_800_000)[:4])
+    (b'', [0, 0, 1, 1])
     """
-    if hours and time_ms // _HOUR_MS == last_ms // _HOUR_MS:
+    if time_ms // _HOUR_MS == last_ms // _HOUR_MS:
         return hours
-    counts = list(hours or bytes(25))
+    counts = list(hours or active(bytes(25), last_ms - _DAY_MS, last_ms))
     counts[time_ms // _HOUR_MS % 24] += 1
-    counts[24] += not hours or time_ms // _DAY_MS != last_ms // _DAY_MS
+    counts[24] += time_ms // _DAY_MS != last_ms // _DAY_MS
     if max(counts) > _FULL:
         counts = [count // 2 for count in counts]
     return bytes(counts)

@@ -46,13 +46,14 @@ from detectors.looks import UNKNOWN, Look, name_hash
 
 _HOUR_MS = 3_600_000
 _SOON_MS = 5 * 60_000
+AT_ONCE_MS = -_HOUR_MS
 
 
 class Habits(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=False):
     """How one account posts."""
 
-    looked_ms: int = -_HOUR_MS
-    """When its last look was made."""
+    looked_ms: int = AT_ONCE_MS
+    """When its last look was made; `AT_ONCE_MS` where one is due."""
     woke: int = 0
     """See `detectors.accounts.dormancy`."""
     recent: bytes = b""
@@ -72,11 +73,11 @@ def note(habits: Habits, post: Post, last_ms: int) -> None:
     before = habits.woke
     habits.woke = woke(before, last_ms, time_ms)
     if habits.woke != before:
-        habits.looked_ms = -_HOUR_MS
+        habits.looked_ms = AT_ONCE_MS
     if post.lang and post.kind != "repost":
         recent = heard(habits.recent, post.lang)
         if recent[-2:] != habits.recent[-2:] and time_ms - habits.looked_ms >= _SOON_MS:
-            habits.looked_ms = -_HOUR_MS
+            habits.looked_ms = AT_ONCE_MS
         habits.recent = recent
 
 

@@ -15,12 +15,14 @@ import numpy as np
 from detectors.accounts import automation
 from detectors.accounts.declared import is_declared
 from detectors.accounts.fates import is_quick, remembered
-from detectors.batches import FateSignal, PromotionSignal, SignalBatch
-from detectors.events import Change, Post, Profile, Promotion, Status, milliseconds
-from detectors.findings import Member, account_key, author_of
-from detectors.forgetting import forget_oldest
+from detectors.accounts.habits import AT_ONCE_MS, Habits, due, look, note
+from detectors.batches import Background, FateSignal, PromotionSignal, SignalBatch
+from detectors.events import CANARY, Change, Post, Profile, Promotion, Status, milliseconds
+from detectors.findings import Member, account_key, post_key
+from detectors.forgetting import forget_once_and_again
 from detectors.links import normalise_link
 from detectors.lists import PUSHING, Lists
+from detectors.looks import UNKNOWN, Look, account_hash
 from detectors.state import Changes, Noted, Record, Saved, Sheet, StateError, Table, merged, refusing
 from detectors.text import NO_FINGERPRINT, Fingerprint, fingerprint, names_its_source, read_entities
 
@@ -39,7 +41,7 @@ Languages = tuple[tuple[str, int], ...]
 class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of the account memory."""
 
-    max_accounts: int = 600_000
+    max_accounts: int = 500_000
     """Accounts remembered; beyond it those seen once go first, oldest first."""
     rescore_minutes: int = 60
     """How long an automation score is used before the profile is looked at again."""
@@ -68,6 +70,7 @@ class Account(Record, tag="accounts", gc=False):
     """Its last posts, see `detectors.accounts.fates`."""
     erased: int = 0
     """How many posts it erased soon after."""
+    habits: Habits = msgspec.field(default_factory=Habits)
 
 
 _Shown = tuple[int, Profile | None, Account]
@@ -143,7 +146,8 @@ class Accounts:
             self._changed.update(account.key for account in accounts)
         shown = [(post.time_ms, post.author, account) for post, account in zip(posts, accounts, strict=True)]
         shown += self._new_profiles(changes)
-        batch = SignalBatch(tick_ms, posts, scored=self._score(shown))
+        scored = self._score(shown)
+        batch = SignalBatch(tick_ms, posts)
         kind_of = self.lists.kind_of if self.lists else _unlisted
         for post, account, activity in zip(posts, accounts, activities, strict=True):
             print_, tags, targets, links = _read(post)
@@ -169,7 +173,12 @@ class Accounts:
             )
             if post.promoted is not None:
                 batch.promotions.append(self._promotion(post, batch.members[-1]))
-        batch.fates = [fate for change in changes for fate in self._fates(change)]
+        batch.background = Background(
+            *scored,
+            posts=sum(post.platform != CANARY for post in posts),
+            fates=[fate for change in changes for fate in self._fates(change)],
+            looks=self._looks(posts, accounts, batch),
+        )
         self._forget()
         return batch
 
@@ -187,9 +196,33 @@ class Accounts:
             account.reposts += 1
         elif post.lang:
             account.languages = spoken(account.languages, post.lang[:_LANGUAGE_LENGTH])
+        note(account.habits, post, account.last_ms)
         account.last_ms = post.time_ms
         account.posted = remembered(account.posted, post.id, post.time_ms)
         return account
+
+    def _looks(self, posts: list[Post], accounts: list[Account], batch: SignalBatch) -> list[Look]:
+        """How the accounts look of which this is to be told, each at its newest post."""
+        newest = {
+            account.key: row
+            for row, (post, account) in enumerate(zip(posts, accounts, strict=True))
+            if due(account.habits, post.time_ms) and post.platform != CANARY
+        }
+        return [
+            look(
+                accounts[row].habits,
+                posts[row],
+                account=account_hash(key),
+                first_ms=accounts[row].first_ms,
+                posts=accounts[row].posts,
+                score=accounts[row].score,
+                activity=batch.members[row].activity,
+                erased=accounts[row].erased,
+                languages=accounts[row].languages,
+                listed=int(batch.listed[row] in PUSHING) if self.lists else UNKNOWN,
+            )
+            for key, row in newest.items()
+        ]
 
     def _new_profiles(self, changes: Sequence[Change]) -> Iterator[_Shown]:
         """Profiles that the network tells of by themselves, of accounts that have posted here."""
@@ -228,13 +261,9 @@ class Accounts:
         return new, total
 
     def _forget(self) -> None:
-        most = self.settings.max_accounts
-        # A quarter is left to those seen once, or no new account could ever come to a second post.
-        again = forget_oldest(self._again, most - most // 4)
-        once = forget_oldest(self._once, most - len(self._again))
-        for forgot in (again, once):
-            self._changed.update(forgot.gone)
-            self.evicted += forgot.evicted
+        forgot = forget_once_and_again(self._once, self._again, self.settings.max_accounts)
+        self._changed.update(forgot.gone)
+        self.evicted += forgot.evicted
 
     def _promotion(self, post: Post, member: Member) -> PromotionSignal:
         promoted = post.promoted or Promotion()
@@ -258,7 +287,7 @@ class Accounts:
         key = account_key(change.platform, change.author_id) if change.author_id else None
         account = self.get(key) if key else None
         if change.event == "deletion" and change.post_id and (account is not None or key is None):
-            yield self._erased(account, change.time_ms, f"{change.platform}\x1f{change.post_id}")
+            yield self._erased(account, change, change.post_id)
         elif account is None:
             return
         elif change.event == "account" and change.status and change.time_ms >= account.status_ms:
@@ -267,12 +296,14 @@ class Accounts:
             if before != account.status:
                 yield FateSignal(change.time_ms, account.key, change.status, before)
 
-    def _erased(self, account: Account | None, at_ms: int, post: str) -> FateSignal:
+    def _erased(self, account: Account | None, change: Change, post_id: str) -> FateSignal:
+        at_ms, post = change.time_ms, post_key(change.platform, post_id)
         if account is None:
             return FateSignal(at_ms, None, "erased", post=post)
-        quick = is_quick(account.posted, author_of(post), at_ms)
+        quick = is_quick(account.posted, post_id, at_ms)
         if quick:
             account.erased += 1
+            account.habits.looked_ms = AT_ONCE_MS
             self._changed.add(account.key)
         return FateSignal(
             at_ms,

@@ -74,6 +74,7 @@ import msgspec
 
 from detectors.background import expected_share
 from detectors.batches import AmplifierSignal, Signals
+from detectors.communities import counted_on
 from detectors.findings import Evidence, Finding, Measured, Subject, author_of, stable_id
 from detectors.forgetting import forget_oldest
 from detectors.groups.amplified import MINUTE_MS, Amplifier, Source, SourceRecords, keep
@@ -202,7 +203,9 @@ class Amplification:
         if held >= self.settings.min_accounts:
             evidence = self._evidence(source, shares, devotions, scores)
             finding = self._finding(source, size, evidence, tick_ms)
-        return Measured(source.name, size, shares, finding)
+        return Measured(
+            source.name, size, shares, finding, counted_on(f"source:{source.name}", source.accounts)
+        )
 
     def _finding(self, source: Source, size: int, evidence: Evidence, tick_ms: int) -> Finding:
         if tick_ms - source.last_finding_ms > self.settings.window_minutes * MINUTE_MS:

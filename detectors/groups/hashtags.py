@@ -59,6 +59,7 @@ import msgspec
 
 from detectors.background import expected_share
 from detectors.batches import Signals, TagSignal
+from detectors.communities import counted_on
 from detectors.findings import Evidence, Finding, Measured, Subject, stable_id
 from detectors.forgetting import forget_oldest
 from detectors.groups.references import value
@@ -182,7 +183,7 @@ class Hashtags:
         finding = None
         if now[0] >= self.settings.min_accounts:
             finding = self._finding(tag, size, self._evidence(tag, shares, tick_ms), tick_ms)
-        return Measured(tag.name, size, shares, finding)
+        return Measured(tag.name, size, shares, finding, counted_on(f"hashtag:{tag.name}", tag.accounts))
 
     def _size(self, tag: Tag, minute: int) -> tuple[int, int, int]:
         """Accounts and posts of the long window, posts of the short one."""

@@ -11,8 +11,10 @@ Definition
     * what each account has or has not: the tail of the hypergeometric distribution (Fisher 1935; with
       several languages their sums, convolved), the probability of the very value counted half (*mid-p*,
       Lancaster 1961);
-    * any other statistic: ``p = (1 + greater + ties / 2) / (B + 1)`` over B random groups (Barnard 1963),
-      which are 99 where ten of these reach the value already (after Besag and Clifford 1991), else 999.
+    * any other statistic: ``p = (1 + greater + ties / 2) / (B + 1)`` over B random groups (Barnard 1963). B
+      is the first of 39, 99, 399 and 999 within which ten of these reach the value (after Besag and Clifford
+      1991), and 99 at most where the effect is too small for anything to be found. Who stops early has a
+      p-value above 10 / (B + 1): the small ones are not touched by that.
 
     A thousand draws cannot tell p-values below 1/1000. So every statistic here is such that chance is also
     bounded from above by Hoeffding (1963, theorem 1; it holds for draws without repetition as well): for the
@@ -20,16 +22,19 @@ Definition
 
         P(mean >= m) <= exp(-n KL(m, q)),   KL(m, q) = m ln(m / q) + (1 - m) ln((1 - m) / (1 - q))
 
-    times the number of places at which a maximum was taken. Where no random group reaches the value, p is
-    the smaller of 1 / (B + 1) and that bound. Below 1 / (B + 1) only the bound decides, and above only the
-    draws, so p stays a p-value.
+    times the number of places at which a maximum was taken. Where that bound is at most 1/1000 it is the
+    p-value, and nothing is drawn. Chance alone gives a bound of at most p no more often than p, so this stays
+    a p-value; above 1/1000 it counts as much as the draws, which adds 1/1000 at most.
+
+    The random groups of one set of accounts are the same for all traits that are known of these.
 
     Many traits of one group are told from each other by Benjamini and Yekutieli (2001), which holds
     whatever the traits have to do with each other: with m traits tested and c = 1 + 1/2 + ... + 1/m, the k-th
     smallest p-value is multiplied by m c / k.
 
 Defaults, and why
-    999 draws: a p-value of 0.01 is then good to a third; below, the bound takes over.
+    999 draws: a p-value of 0.01 is then good to a third; below, the bound takes over. Ten that reach the
+    value tell a p-value to a third as well.
 
 What it misses
     What the comparable accounts have as well, since then it is ordinary: in a stream of which an operation is
@@ -53,27 +58,27 @@ Examples
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from detectors.comparing import Floats, Integers, Strata, random_groups
 
-DRAWS = (99, 999)
+DRAWS = (39, 60, 300, 600)
+"""Random groups that are drawn at first, and how many more each time that the value is not ordinary."""
+FEW = 99
+"""Random groups that are enough where nothing can be found anyway."""
 _ORDINARY = 10
-"""Random groups among the first 99 that reach the value, with which it is ordinary enough to stop."""
-
-Statistic = Callable[[Integers], Floats]
-"""Of groups, one a row of places, their statistics."""
+"""Random groups that reach the value, with which it is ordinary enough to stop."""
+_TINY = 1e-300
+"""Instead of 0 under a logarithm that is multiplied by 0."""
 
 
 def divergence(value: float | Floats, expected: float | Floats) -> float | Floats:
     """KL(value, expected) of two shares, in nats; 0 where the value is not above what is expected."""
-    m, q = np.asarray(value, dtype=float), np.asarray(expected, dtype=float)
-    q = np.minimum(np.maximum(q, 1e-12), 1.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        above = np.where(m > 0, m * np.log(m / q), 0.0)
-        below = np.where(m < 1, (1 - m) * np.log((1 - m) / (1 - q)), 0.0)
+    m, q = np.asarray(value, dtype=float), np.clip(np.asarray(expected, dtype=float), 1e-12, 1.0)
+    above = m * np.log(np.maximum(m, _TINY) / q)
+    below = (1 - m) * np.log(np.maximum(1 - m, _TINY) / np.maximum(1 - q, _TINY))
     result = np.where(m > q, above + below, 0.0)
     return float(result) if result.ndim == 0 else result
 
@@ -108,53 +113,60 @@ def tail_of_sum(strata: Sequence[tuple[int, int, int]], hits: int) -> float:
 
 def _hypergeometric(accounts: int, marked: int, drawn: int) -> Floats:
     """Probabilities of 0, 1, ... marked ones among the drawn."""
+    least, most = max(0, drawn - (accounts - marked)), min(drawn, marked)
+    hits = np.arange(least, most)
+    # From each number of hits to the next: P(hits + 1) / P(hits).
+    steps = (marked - hits) * (drawn - hits) / ((hits + 1) * (accounts - marked - drawn + hits + 1))
+    logarithms = np.concatenate([[0.0], np.cumsum(np.log(steps))])
+    likely = np.exp(logarithms - logarithms.max())
     mass = np.zeros(drawn + 1)
-    least = max(0, drawn - (accounts - marked))
-    for hits in range(least, min(drawn, marked) + 1):
-        mass[hits] = math.exp(
-            _log_choose(marked, hits)
-            + _log_choose(accounts - marked, drawn - hits)
-            - _log_choose(accounts, drawn)
-        )
+    mass[least : most + 1] = likely / likely.sum()
     return mass
 
 
-def _log_choose(of: int, chosen: int) -> float:
-    return math.lgamma(of + 1) - math.lgamma(chosen + 1) - math.lgamma(of - chosen + 1)
+class Urn:
+    """A group and the comparable accounts together, and the random groups that are drawn from them.
+
+    These are drawn when they are asked for, and whoever asks gets the same ones.
+    """
+
+    def __init__(self, strata: Strata, seed: int) -> None:
+        self.strata = strata
+        self._rng = np.random.default_rng(seed)
+        self._drawn: list[Integers] = []
+
+    def groups(self) -> Iterator[Integers]:
+        """Random groups, so many as `DRAWS` says at a time; one a row, its accounts as places of rows."""
+        for turn, count in enumerate(DRAWS):
+            if turn == len(self._drawn):
+                self._drawn.append(random_groups(self.strata, count, self._rng))
+            yield self._drawn[turn]
 
 
-def against_draws(
-    observed: float,
-    draw: Callable[[int], Floats],
-    bound: float,
-) -> float:
+def against_draws(observed: float, drawn: Iterable[Floats], bound: float, *, few: bool = False) -> float:
     """P-value of a statistic against random groups.
 
     Parameters
     ----------
     observed : float
-    draw : callable
-        Gives the statistics of so many random groups.
+    drawn : iterable of array
+        The statistics of random groups, some of them at a time; no more are asked for than are needed.
     bound : float
-        What the p-value is at most, whatever the draws say; it counts where no draw reaches the value.
+        What the p-value is at most, whatever the draws say; it counts where it is below what they can tell.
+    few : bool
+        Whether `FEW` draws are enough.
     """
-    reached, drawn = 0.0, 0
-    for goal in DRAWS:
-        values = draw(goal - drawn)
+    if bound <= 1 / (sum(DRAWS) + 1):  # no draws could tell more
+        return bound
+    reached, count = 0.0, 0
+    for values in drawn:
         # Sums of floats in another order differ in their last digits; such values are ties.
-        close = np.isclose(values, observed, rtol=1e-9, atol=1e-12)
+        close = np.abs(values - observed) <= 1e-12 + 1e-9 * abs(observed)
         reached += float((values[~close] > observed).sum()) + float(close.sum()) / 2
-        drawn = goal
-        if reached >= _ORDINARY:
+        count += len(values)
+        if reached >= _ORDINARY or (few and count >= FEW):
             break
-    p_value = (1 + reached) / (drawn + 1)
-    return min(p_value, bound) if reached == 0 else min(p_value, 1.0)
-
-
-def draws(strata: Strata, statistic: Statistic, seed: Sequence[int]) -> Callable[[int], Floats]:
-    """Statistics of random groups of these strata, the same for the same seed."""
-    rng = np.random.default_rng(seed)
-    return lambda count: statistic(random_groups(strata, count, rng))
+    return min((1 + reached) / (count + 1), 1.0)
 
 
 def adjusted(p_values: Sequence[float]) -> list[float]:

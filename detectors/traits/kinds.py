@@ -6,7 +6,7 @@ give is in `detectors.traits.chance`, what is found in `detectors.traits.testing
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.album import Rows
-from detectors.comparing import Floats, Integers, Sides, Strata, stratified
-from detectors.traits.chance import against_draws, divergence, draws, effect_size, tail_of_sum
+from detectors.comparing import Bools, Floats, Integers, Peers, Sides, Strata, stratified
+from detectors.traits.chance import Urn, against_draws, divergence, effect_size, tail_of_sum
 from detectors.traits.results import Figures, Sentence
 
 MIN_ACCOUNTS = 8
@@ -26,17 +26,42 @@ MIN_SHOWING = 3
 Untested = Literal["not_enough_data", "not_on_this_network"]
 
 
-class Question(NamedTuple):
-    """All that may be asked of one group at one time."""
+class Question:
+    """All that may be asked of one group at one time.
 
-    sides: Sides
-    seed: int
-    name: Callable[[int], str]
-    """The name of a client or a term by its hash."""
-    minutes: Integers
-    """Minute of the first post of each account of the group, where known."""
-    volume: dict[int, int]
-    """Posts of the whole stream in each of its last minutes."""
+    Parameters
+    ----------
+    sides : Sides
+    seed : int
+    name : callable
+        The name of a client or a term by its hash.
+    minutes : array
+        Minute of the first post of each account of the group, where known.
+    volume : dict
+        Posts of the whole stream in each of its last minutes.
+    """
+
+    def __init__(
+        self, sides: Sides, seed: int, name: Callable[[int], str], minutes: Integers, volume: dict[int, int]
+    ) -> None:
+        self.sides, self.seed, self.name, self.minutes, self.volume = sides, seed, name, minutes, volume
+        self._urns: dict[tuple[bytes, bool], Urn | None] = {}
+
+    def urn(self, known: Bools, *, matched: bool) -> Urn | Untested:
+        """The accounts of which something is known, ready to be drawn, or why there is nothing to ask.
+
+        Most traits are known of the same accounts, so they share one urn.
+        """
+        size = self.sides.size
+        if np.count_nonzero(known[:size]) < MIN_ACCOUNTS:
+            # A group that is too small was set beside nobody: whether the network tells it is not known.
+            anywhere = size < MIN_ACCOUNTS or np.count_nonzero(known)
+            return "not_enough_data" if anywhere else "not_on_this_network"
+        key = np.packbits(known).tobytes(), matched
+        if key not in self._urns:
+            strata = stratified(self.sides, known, matched=matched)
+            self._urns[key] = None if strata is None else Urn(strata, self.seed)
+        return self._urns[key] or "not_enough_data"
 
 
 class Outcome(NamedTuple):
@@ -77,8 +102,8 @@ class Trait(Protocol):
     def test(self, question: Question) -> Outcome | Untested:
         """The group against chance."""
 
-    def value(self, question: Question) -> float | None:
-        """Only the group's value, to be set against those of other groups; None where too little is known."""
+    def values(self, question: Question, peers: Peers) -> Floats:
+        """Only the values, of a group and of other communities; NaN where too little is known."""
 
 
 @dataclass(frozen=True)
@@ -98,35 +123,52 @@ class Share:
 
     def test(self, question: Question) -> Outcome | Untested:
         """The group's mean against random groups."""
-        sides = self._fair(question.sides)
-        degrees = self.degrees(sides.rows)
-        known = ~np.isnan(degrees)
-        asked = _askable(sides, known, matched=self.matched)
-        if isinstance(asked, str):
-            return asked
-        sides, strata = asked
-        degrees, n = degrees[known], sides.size
-        value, reference = float(degrees[:n].mean()), float((degrees * strata.others).sum())
-        if np.isin(degrees, (0.0, 1.0)).all():
-            hits = round(degrees[:n].sum())
-            p_value = tail_of_sum(_urns(strata, degrees), hits)
+        degrees, known = self._read(question.sides)
+        urn = question.urn(known, matched=self.matched)
+        if isinstance(urn, str):
+            return urn
+        degrees = np.where(known, degrees, 0.0)
+        strata, group = urn.strata, degrees[np.flatnonzero(known[: question.sides.size])]
+        n = len(group)
+        value, reference = float(group.mean()), float((degrees * strata.others).sum())
+        showing = int((group >= 0.5).sum())
+        if ((degrees == 0) | (degrees == 1)).all():
+            p_value = tail_of_sum(_urns(strata, degrees), round(group.sum()))
         else:
             expected = float((degrees * strata.weights).sum()) / n
             bound = float(np.exp(-n * divergence(value, expected)))
-            drawn = draws(strata, lambda groups: degrees[groups].mean(axis=1), (question.seed, _salt(self)))
-            p_value = against_draws(value, drawn, bound)
-        showing = int((degrees[:n] >= 0.5).sum())
+            p_value = against_draws(
+                value,
+                (degrees[groups].mean(axis=1) for groups in urn.groups()),
+                bound,
+                few=not matters(value, reference, showing, self.least),
+            )
         return Outcome(value, reference, p_value, n, showing, {})
 
-    def value(self, question: Question) -> float | None:
-        """The group's mean."""
-        sides = self._fair(question.sides)
-        degrees = self.degrees(sides.rows)[: sides.size]
-        known = degrees[~np.isnan(degrees)]
-        return float(known.mean()) if len(known) >= MIN_ACCOUNTS else None
+    def values(self, question: Question, peers: Peers) -> Floats:
+        """The means."""
+        degrees, known = self._read(peers.sides)
+        rows, owners, count = peers.known(known)
+        return _share(np.bincount(owners, degrees[rows], len(count)), count)
 
-    def _fair(self, sides: Sides) -> Sides:
-        return sides if self.matched else sides.where(sides.fair)
+    def _read(self, sides: Sides) -> tuple[Floats, Bools]:
+        """The degree of each row, and whether it is known; where nothing is matched, in the fair sample."""
+        if self.matched:
+            degrees = self.degrees(sides.rows)
+        else:
+            degrees = np.full(len(sides.rows), np.nan)
+            degrees[sides.fair] = self.degrees(sides.rows.take(np.flatnonzero(sides.fair)))
+        return degrees, ~np.isnan(degrees)
+
+
+def _share(hits: Integers | Floats, count: Integers) -> Floats:
+    """Shares of so many known ones; NaN where these are too few."""
+    return np.where(count < MIN_ACCOUNTS, np.nan, hits / np.maximum(count, 1))
+
+
+def matters(value: float, reference: float, showing: int, least: float) -> bool:
+    """Whether so large a share of so many accounts may be found at all, if chance does not give it."""
+    return showing >= MIN_SHOWING and effect_size(value, reference) >= least
 
 
 def _urns(strata: Strata, degrees: Floats) -> list[tuple[int, int, int]]:
@@ -162,87 +204,109 @@ class Categories:
     def test(self, question: Question) -> Outcome | Untested:
         """The largest z of the group against that of random groups."""
         codes, known = self.codes(question.sides.rows)
-        asked = _askable(question.sides, known, matched=self.matched)
-        if isinstance(asked, str):
-            return asked
-        sides, strata = asked
-        n = sides.size
-        names, table = _common(codes[known])
+        urn = question.urn(known, matched=self.matched)
+        if isinstance(urn, str):
+            return urn
+        names, table = _common(codes, known)
         if not len(names):
             return "not_enough_data"
         odds = _Odds(table, len(names), self.prior)
-        (counts,) = odds.counts(np.arange(n)[None, :])
-        expected = np.bincount(table.ravel(), np.repeat(strata.weights, table.shape[1]), len(names) + 1)[1:]
-        (z,) = odds.z(counts[None, :])
+        own = np.flatnonzero(known[: question.sides.size])
+        n, counts = len(own), odds.counts(own[None, :])
+        z, counts = odds.z(counts)[0], counts[0]
         top = int(np.argmax(z))
-        value = counts[top] / n
-        others = np.bincount(table.ravel(), np.repeat(strata.others, table.shape[1]), len(names) + 1)[1:]
-        beyond = float(np.max(divergence(counts / n, expected / n)))
+        showing = int(counts[top])
+        reference = float(urn.strata.others[(table == top + 1).any(axis=1)].sum())
+        beyond = float(np.max(divergence(counts / n, odds.expected(urn.strata.weights) / n)))
         p_value = against_draws(
             float(z[top]),
-            draws(
-                strata, lambda groups: odds.z(odds.counts(groups)).max(axis=1), (question.seed, _salt(self))
-            ),
+            (odds.largest(groups) for groups in urn.groups()),
             bound=min(1.0, len(names) * float(np.exp(-n * beyond))),
+            few=not matters(showing / n, reference, showing, self.least),
         )
         order = [one for one in np.argsort(-z, kind="stable").tolist() if counts[one] >= MIN_SHOWING]
         figures: Figures = {
-            "showing": int(counts[top]),
+            "showing": showing,
             "names": ", ".join(question.name(int(names[one])) for one in order[: self.shown]),
             "z": round(float(z[top]), 2),
         }
-        return Outcome(float(value), float(others[top]), p_value, n, int(counts[top]), figures)
+        return Outcome(showing / n, reference, p_value, n, showing, figures)
 
-    def value(self, question: Question) -> float | None:
-        """Share of the accounts that have the name that is most the group's own."""
-        codes, known = self.codes(question.sides.rows)
-        sides = question.sides.where(known)
-        if sides.size < MIN_ACCOUNTS:
-            return None
-        names, table = _common(codes[known])
+    def values(self, question: Question, peers: Peers) -> Floats:
+        """Shares of the accounts that have the name that is most their community's own."""
+        codes, known = self.codes(peers.sides.rows)
+        rows, owners, count = peers.known(known)
+        names, table = _common(codes, known)
         if not len(names):
-            return None
+            return np.full(len(count), np.nan)
         odds = _Odds(table, len(names), self.prior)
-        counts = odds.counts(np.arange(sides.size)[None, :])
-        return float(counts[0, np.argmax(odds.z(counts)[0])] / sides.size)
+        counts = odds.sums(table[rows], owners, len(count))
+        return _share(counts[np.arange(len(count)), odds.z(counts).argmax(axis=1)], count)
 
 
-def _common(codes: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], Integers]:
+def _common(codes: NDArray[np.uint32], known: Bools) -> tuple[NDArray[np.uint32], Integers]:
     """The codes that several accounts have, and the table with each as its number from 1 on, 0 for others."""
-    values, places, counts = np.unique(codes, return_inverse=True, return_counts=True)
-    common = (counts >= MIN_SHOWING) & (values != 0)
-    numbers = np.where(common, np.cumsum(common), 0)
-    return values[common], numbers[places].reshape(codes.shape)
+    cells = np.flatnonzero(known[:, None] & (codes > 0))
+    # Code and cell in one number: to sort these is several times faster than to sort the cells by code.
+    both = np.sort(codes.ravel()[cells].astype(np.uint64) << np.uint64(32) | cells.astype(np.uint64))
+    values, cells = (both >> np.uint64(32)).astype(np.uint32), both.astype(np.uint32)
+    first = np.ones(len(values), dtype=bool)
+    first[1:] = values[1:] != values[:-1]
+    starts = np.flatnonzero(first)
+    counts = np.diff(starts, append=len(values))
+    common = counts >= MIN_SHOWING
+    table = np.zeros(codes.shape, dtype=np.int64)
+    table.ravel()[cells] = np.repeat(np.where(common, np.cumsum(common), 0), counts)
+    return values[starts[common]], table
 
 
 class _Odds:
     """How much more accounts of a group have each name than the others have."""
 
     def __init__(self, table: Integers, names: int, prior: float) -> None:
-        self._table, self._names, self._prior = table, names, prior
-        self._all = np.bincount(table.ravel(), minlength=names + 1)[1:].astype(float)
+        self._table, self._width, self._prior = table, names + 1, prior
+        self._all = np.bincount(table.ravel(), minlength=self._width)[1:]
         self._pseudo = prior * self._all / self._all.sum()
 
-    def counts(self, groups: Integers) -> Floats:
-        """Accounts with each name, one row a group."""
-        codes = self._table[groups].reshape(len(groups), -1)
-        width = self._names + 1
-        flat = codes + np.arange(len(groups))[:, None] * width
-        return (
-            np.bincount(flat.ravel(), minlength=len(groups) * width).reshape(-1, width)[:, 1:].astype(float)
-        )
+    def expected(self, weights: Floats) -> Floats:
+        """Accounts with each name in a random group that has each account so often."""
+        repeated = np.repeat(weights, self._table.shape[1])
+        return np.bincount(self._table.ravel(), repeated, self._width)[1:].astype(float)
 
-    def z(self, counts: Floats) -> Floats:
+    def counts(self, groups: Integers) -> Integers:
+        """Accounts with each name, one row a group."""
+        count, size = groups.shape
+        return self.sums(self._table[groups.ravel()], np.repeat(np.arange(count), size), count)
+
+    def sums(self, codes: Integers, owners: Integers, groups: int) -> Integers:
+        """How often each name is among the codes of each owner."""
+        flat = codes + owners[:, None] * self._width
+        return np.bincount(flat.ravel(), minlength=groups * self._width).reshape(groups, -1)[:, 1:]
+
+    def z(self, counts: Integers) -> Floats:
         """The z of each name; that of names that too few of the group have is 0."""
-        result = np.zeros_like(counts)
+        result = np.zeros(counts.shape)
+        rows, names, z = self._told(counts)
+        result[rows, names] = z
+        return result
+
+    def largest(self, groups: Integers) -> Floats:
+        """The largest z of each group."""
+        rows, _, z = self._told(self.counts(groups))
+        every = np.bincount(rows, minlength=len(groups)) == self._width - 1
+        best = np.where(every, -np.inf, 0.0)  # a name that too few have stands at 0
+        np.maximum.at(best, rows, z)
+        return best
+
+    def _told(self, counts: Integers) -> tuple[Integers, Integers, Floats]:
+        """Row, name and z of each name that enough of a group have."""
         rows, names = np.nonzero(counts >= MIN_SHOWING)
         y, a = counts[rows, names], self._pseudo[names]
         b = self._all[names] - y
         n, total = counts.sum(axis=1)[rows], self._all.sum()
         inside = np.log((y + a) / np.maximum(n + self._prior - y - a, a))
         outside = np.log((b + a) / np.maximum(total - n + self._prior - b - a, a))
-        result[rows, names] = (inside - outside) / np.sqrt(1 / (y + a) + 1 / (b + a))
-        return result
+        return rows, names, (inside - outside) / np.sqrt(1 / (y + a) + 1 / (b + a))
 
 
 @dataclass(frozen=True)
@@ -268,25 +332,38 @@ class Moments:
         """The densest window of the group against those of random groups."""
         moments = self.moments(question.sides.rows)
         known = ~np.isnan(moments)
-        asked = _askable(question.sides, known, matched=self.matched)
-        if isinstance(asked, str):
-            return asked
-        sides, strata = asked
-        line, places = TimeLine.of(moments[known], strata.weights, self.lengths)
-        drawn = draws(strata, lambda groups: line.scan(places[groups]), (question.seed, _salt(self)))
-        others = np.bincount(places, strata.others, minlength=len(line.minutes)).astype(float)
-        return line.outcome(places[: sides.size], drawn, others)
+        urn = question.urn(known, matched=self.matched)
+        if isinstance(urn, str):
+            return urn
+        line, places = TimeLine.of(moments, known, urn.strata.weights, self.lengths)
+        others = np.bincount(places[known], urn.strata.others[known], len(line.minutes)).astype(float)
+        own = known[: question.sides.size]
+        return line.outcome(
+            places[: len(own)][own],
+            (line.scan(places[groups]) for groups in urn.groups()),
+            others,
+            self.least,
+        )
 
-    def value(self, question: Question) -> float | None:
-        """Share of the accounts in the densest window."""
-        moments = self.moments(question.sides.rows)
+    def values(self, question: Question, peers: Peers) -> Floats:
+        """Shares of the accounts in the densest window of their community."""
+        moments = self.moments(peers.sides.rows)
         known = ~np.isnan(moments)
-        sides = question.sides.where(known)
-        if sides.size < MIN_ACCOUNTS:
-            return None
-        count = len(sides.rows)
-        line, places = TimeLine.of(moments[known], np.full(count, sides.size / count), self.lengths)
-        return line.densest(places[: sides.size])[0] / sides.size
+        rows, owners, count = peers.known(known)
+        line, places = TimeLine.of(moments, known, np.ones(len(moments)), self.lengths)
+        return _share(line.densest(places[rows], owners, len(count)).showing, count)
+
+
+class Densest(NamedTuple):
+    """The most surprising window of each of some groups."""
+
+    showing: Integers
+    """Accounts in it."""
+    surprise: Floats
+    length: Integers
+    """Which of the lengths it has."""
+    begin: Integers
+    """The place at which it begins."""
 
 
 class TimeLine:
@@ -299,82 +376,109 @@ class TimeLine:
     mass : array
         Share of a random group's accounts at each.
     lengths : sequence of int
-        Of the windows, in minutes.
+        Of the windows, in minutes, in order.
     """
 
     def __init__(self, minutes: Floats, mass: Floats, lengths: Sequence[int]) -> None:
         self.minutes = minutes
         self.lengths = lengths
-        self.ends = [np.searchsorted(minutes, minutes + length) for length in lengths]
-        total = np.concatenate([[0.0], np.cumsum(mass)])
-        self.expected = [np.clip(total[end] - total[:-1], 0.0, 1.0) for end in self.ends]
+        self._until = np.concatenate([[0.0], np.cumsum(mass)])
+        self._width = len(minutes) + 1
+        self._ends: dict[int, Integers] = {}
 
     @classmethod
-    def of(cls, moments: Floats, weights: Floats, lengths: Sequence[int]) -> tuple[TimeLine, Integers]:
-        """The time line of these accounts, and the place of each on it."""
-        minutes, places = np.unique(moments, return_inverse=True)
-        mass = np.bincount(places, weights, minlength=len(minutes))
-        return cls(minutes, mass / mass.sum(), lengths), places.astype(np.int64)
-
-    def _surprises(self, places: Integers) -> tuple[Floats, Integers]:
-        """Of each window that begins with an account, its surprise and how many accounts it has.
-
-        Shapes are (lengths, groups, accounts).
-        """
-        groups, n = places.shape
-        places = np.sort(places, axis=1)
-        base = np.arange(groups)[:, None] * (len(self.minutes) + 1)
-        flat = (places + base).ravel()
-        first = np.arange(n)
-        counts = np.stack(
-            [
-                np.searchsorted(flat, (end[places] + base).ravel()).reshape(groups, n)
-                - np.arange(groups)[:, None] * n
-                - first
-                for end in self.ends
-            ]
-        )
-        expected = np.stack([share[places] for share in self.expected])
-        surprise = (n - 1) * np.asarray(divergence((counts - 1) / (n - 1), expected))
-        return surprise, counts
+    def of(
+        cls, moments: Floats, known: Bools, weights: Floats, lengths: Sequence[int]
+    ) -> tuple[TimeLine, Integers]:
+        """The time line of these accounts, and the place of each on it, -1 where nothing is known."""
+        minutes, inverse = np.unique(moments[known], return_inverse=True)
+        mass = np.bincount(inverse, weights[known], len(minutes))
+        places = np.full(len(moments), -1)
+        places[known] = inverse
+        return cls(minutes, mass / mass.sum(), lengths), places
 
     def scan(self, places: Integers) -> Floats:
-        """The largest surprise of each group."""
-        return np.asarray(self._surprises(places)[0].max(axis=(0, 2)))
+        """The largest surprise of each of many groups of one size, one a row."""
+        groups = len(places)
+        keys = np.sort(places, axis=1) + np.arange(groups)[:, None] * self._width
+        owners, windows = self._windows(keys.ravel(), least=2)
+        best = np.zeros(groups)
+        np.maximum.at(best, owners, windows.surprise)
+        return best
 
-    def densest(self, places: Integers) -> tuple[int, float, int, int]:
-        """Accounts in the most surprising window of one group, its surprise, its length, and where it
-        begins."""
-        surprise, counts = self._surprises(places[None, :])
+    def densest(self, places: Integers, owners: Integers, groups: int) -> Densest:
+        """The densest window of each group, from the place and the group's number of each account.
+
+        That of a group of nobody is some other's.
+        """
+        owners, windows = self._windows(np.sort(owners * self._width + places), least=1)
         # Of equal ones the shortest window, and of these the first.
-        length, _, first = np.unravel_index(int(np.argmax(surprise)), surprise.shape)
-        begin = int(np.sort(places)[first])
-        return int(counts[length, 0, first]), float(surprise[length, 0, first]), int(length), begin
+        order = np.lexsort((windows.begin, windows.length, -windows.surprise, owners))
+        present, first = np.unique(owners[order], return_index=True)
+        best = np.zeros(groups, dtype=np.int64)
+        best[present] = order[first]
+        showing, surprise, length, begin = windows
+        return Densest(showing[best], surprise[best], length[best], begin[best])
 
-    def outcome(self, places: Integers, drawn: Callable[[int], Floats], others: Floats) -> Outcome:
-        """One group against random ones; `others` is the share of comparable accounts at each minute."""
+    def _windows(self, keys: Integers, least: int) -> tuple[Integers, Densest]:
+        """The windows of all lengths that begin with an account and have so many, and whose each is.
+
+        Parameters
+        ----------
+        keys : array
+            In order; of each account its place, plus its group's number times the width of the line.
+        least : int
+        """
+        owners, places = np.divmod(keys, self._width)
+        others, first = np.bincount(owners)[owners] - 1, np.arange(len(keys))
+        every = []
+        for length in reversed(range(len(self.lengths))):
+            ends = self._end(places, length)
+            showing = np.searchsorted(keys, owners * self._width + ends) - first
+            # Who has too few within one length has too few within a shorter one.
+            kept = np.flatnonzero(showing >= least)
+            owners, places, others, first = owners[kept], places[kept], others[kept], first[kept]
+            every.append((owners, others, places, ends[kept], showing[kept], np.full(len(kept), length)))
+        owners, others, places, ends, showing, lengths = (
+            np.concatenate(column) for column in zip(*every, strict=True)
+        )
+        expected = np.clip(self._until[ends] - self._until[places], 0.0, 1.0)
+        surprise = others * np.asarray(divergence((showing - 1) / others, expected))
+        return owners, Densest(showing, surprise, lengths, places)
+
+    def _end(self, places: Integers, length: int) -> Integers:
+        """Where the windows of one of the lengths end that begin at these places."""
+        if len(places) < len(self.minutes):
+            return np.searchsorted(self.minutes, self.minutes[places] + self.lengths[length])
+        if length not in self._ends:
+            self._ends[length] = np.searchsorted(self.minutes, self.minutes + self.lengths[length])
+        return self._ends[length][places]
+
+    def outcome(self, places: Integers, drawn: Iterable[Floats], others: Floats, least: float) -> Outcome:
+        """One group against random ones.
+
+        Parameters
+        ----------
+        places : array
+        drawn : iterable of array
+            The largest surprises of random groups, see `detectors.traits.chance.against_draws`.
+        others : array
+            Share of comparable accounts at each minute.
+        least : float
+            The effect below which nothing is found.
+        """
         n = len(places)
-        showing, surprise, length, begin = self.densest(places)
+        found = self.densest(places, np.zeros(n, dtype=np.int64), 1)
+        showing, surprise, length, begin = (one[0].item() for one in found)
         bound = min(1.0, n * len(self.lengths) * float(np.exp(-surprise)))
-        p_value = against_draws(surprise, drawn, bound)
-        reference = float(others[begin : self.ends[length][begin]].sum())
+        (end,) = self._end(np.array([begin]), length)
+        reference = float(others[begin:end].sum())
+        p_value = against_draws(
+            surprise, drawn, bound, few=not matters(showing / n, reference, showing, least)
+        )
         figures: Figures = {
             "showing": showing,
             "minutes": int(self.lengths[length]),
             "from_min": int(self.minutes[begin]),
         }
         return Outcome(showing / n, reference, p_value, n, showing, figures)
-
-
-def _askable(sides: Sides, known: NDArray[np.bool_], *, matched: bool) -> tuple[Sides, Strata] | Untested:
-    """The two sides of which something is known, with their strata, or why there is nothing to ask."""
-    if not known.any():
-        return "not_on_this_network"
-    sides = sides.where(known)
-    strata = stratified(sides, matched=matched) if sides.size >= MIN_ACCOUNTS else None
-    return (sides, strata) if strata is not None else "not_enough_data"
-
-
-def _salt(trait: Share | Categories | Moments) -> int:
-    """Lets the traits of one group draw different random groups."""
-    return int.from_bytes(trait.name.encode(), "little")

@@ -14,13 +14,14 @@ Definition
     2. *Number.* Three accounts or more show it.
     3. *Effect.* Cohen's h of the group's share and that of comparable accounts is at least the trait's
        minimum: with many accounts, chance alone excludes what matters to nobody.
-    4. *Communities.* Its share is above that of 95 in 100 communities of like size of the last hours. Where
-       fewer than ten of these can be asked, the effect must be 0.8 instead (*large*, Cohen 1988).
+    4. *Communities.* Its share is above that of 95 in 100 communities of like size of the last hours, the
+       group and these measured alike, beside the same comparable accounts. Where fewer than ten of these can
+       be asked, the effect must be 0.8 instead (*large*, Cohen 1988).
 
     Else it is *not_found*. It is *not_enough_data* where it is known of fewer than eight accounts of the
-    group, or there are fewer than a hundred comparable ones; *not_on_this_network* where it is known of none
-    at all. A group is represented by at most 400 accounts, those with the smallest hashes. What is drawn at
-    random is drawn with the finding's id as seed.
+    group, or there are fewer than a hundred comparable ones; *not_on_this_network* where it is known neither
+    of the group nor of these. A group is represented by at most 400 accounts, those with the smallest hashes.
+    What is drawn at random is drawn with the finding's id as seed.
 
 Defaults, and why
     ``alpha`` 0.05: of a hundred groups that are nothing but chance, five at most ever show any trait, however
@@ -45,20 +46,22 @@ Examples
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 
 import msgspec
 import numpy as np
 
 from detectors.album import Album
 from detectors.communities import Communities
-from detectors.comparing import beside, representatives
+from detectors.comparing import Floats, Peers, beside, representatives
 from detectors.findings import stable_id
+from detectors.forgetting import forget_oldest
 from detectors.looks import account_hash
 from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
 from detectors.traits import TRAITS
 from detectors.traits.chance import adjusted
-from detectors.traits.kinds import MIN_SHOWING, Outcome, Question, Trait
+from detectors.traits.kinds import MIN_ACCOUNTS, Outcome, Question, Trait, matters
 from detectors.traits.results import TraitResult
 
 MINUTE_MS = 60_000
@@ -159,18 +162,25 @@ class Traits:
         seed = int(stable_id("", finding_id, str(tests)), 16)
         group = representatives(map(account_hash, accounts))
         question = Question(
-            beside(album, group, tick_ms // 1000, seed),
+            beside(album, group, tick_ms // 1000, seed, least=MIN_ACCOUNTS),
             seed,
             album.name,
             np.array(sorted(minutes), dtype=np.int64),
             self._volume,
         )
-        others = _Others(communities, album, question, set(group), len(accounts), tick_ms)
-        results = self._results(question, others, tests, held)
+
+        @cache
+        def peers() -> Peers:
+            alike = communities.like(set(group), len(accounts), tick_ms)
+            return Peers(question.sides, alike, album)
+
+        results = self._results(question, peers, tests, held)
         self._note(finding_id, len(accounts), tests, results)
         return results
 
-    def _results(self, question: Question, others: _Others, tests: int, held: set[str]) -> list[TraitResult]:
+    def _results(
+        self, question: Question, peers: Callable[[], Peers], tests: int, held: set[str]
+    ) -> list[TraitResult]:
         outcomes = {trait.name: trait.test(question) for trait in self.traits}
         tested = {name: one for name, one in outcomes.items() if not isinstance(one, str)}
         paid = dict(zip(tested, adjusted([one.p_value for one in tested.values()]), strict=True))
@@ -183,18 +193,18 @@ class Traits:
                 continue
             found = (
                 (paid[trait.name] <= level or trait.name in held)
-                and outcome.showing >= MIN_SHOWING
-                and outcome.effect >= trait.least
-                and self._stands_out(trait, outcome, others)
+                and matters(outcome.value, outcome.reference, outcome.showing, trait.least)
+                and self._stands_out(outcome, trait.values(question, peers()))
             )
             results.append(_result(trait.name, outcome, found=found))
         return results
 
-    def _stands_out(self, trait: Trait, outcome: Outcome, others: _Others) -> bool:
-        values = others.values(trait)
-        if len(values) < self.settings.min_communities:
+    def _stands_out(self, outcome: Outcome, values: Floats) -> bool:
+        """Whether the first of these values is above those of the communities, the others."""
+        others = values[1:][~np.isnan(values[1:])]
+        if len(others) < self.settings.min_communities:
             return outcome.effect >= self.settings.alone
-        return outcome.value > float(np.percentile(values, self.settings.percentile))
+        return bool(values[0] > np.percentile(others, self.settings.percentile))
 
     def _note(self, finding_id: str, size: int, tests: int, results: list[TraitResult]) -> None:
         self._turn += 1
@@ -203,11 +213,9 @@ class Traits:
         self._tested.pop(finding_id, None)
         self._tested[finding_id] = _Tested(self._turn, size, tests, results)
         self._changed.add(finding_id)
-        while len(self._tested) > self.settings.max_findings:
-            oldest = next(iter(self._tested))
-            del self._tested[oldest]
-            self._changed.add(oldest)
-            self.evicted += 1
+        forgot = forget_oldest(self._tested, self.settings.max_findings)
+        self._changed.update(forgot.gone)
+        self.evicted += forgot.evicted
 
     # -- checkpoints -------------------------------------------------------------------------------
 
@@ -238,36 +246,6 @@ class Traits:
         for finding_id, tested in sorted(self._table.read(saved), key=lambda one: one[1].turn):
             self._tested[finding_id] = tested
         self._volume = dict(sorted((int(key), one.posts) for key, one in self._minutes.read(saved)))
-
-
-class _Others:
-    """The communities that one group is compared with; they are looked up only when a trait asks."""
-
-    def __init__(
-        self,
-        communities: Communities,
-        album: Album,
-        question: Question,
-        group: set[int],
-        size: int,
-        tick_ms: int,
-    ) -> None:
-        self._communities, self._album, self._question = communities, album, question
-        self._group, self._size, self._tick_ms = group, size, tick_ms
-        self._questions: list[Question] | None = None
-
-    def values(self, trait: Trait) -> list[float]:
-        """What the communities have of a trait, those of which too little is known left out."""
-        if self._questions is None:
-            self._questions = [
-                self._question._replace(
-                    sides=self._question.sides.beside(self._album.table[self._album.places(one.accounts)]),
-                    minutes=np.array(one.minutes, dtype=np.int64),
-                )
-                for one in self._communities.like(self._group, self._size, self._tick_ms)
-            ]
-        values = (trait.value(question) for question in self._questions)
-        return [value for value in values if value is not None]
 
 
 def _result(name: str, outcome: Outcome, *, found: bool) -> TraitResult:

@@ -33,11 +33,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import numpy as np
 
-from detectors.comparing import Floats, Integers
+from detectors.comparing import Floats, Integers, Peers
 from detectors.rules.sentences import NBSP, Both, count, count_fr, percent, percent_fr
+from detectors.traits.chance import DRAWS
 from detectors.traits.kinds import MIN_ACCOUNTS, Outcome, Question, TimeLine, Untested
 from detectors.traits.results import Sentence, TraitResult
 
@@ -68,40 +70,60 @@ class Timing:
 
     def test(self, question: Question) -> Outcome | Untested:
         """The densest window of the group against that of minutes drawn from the stream."""
-        asked = self._line(question)
-        if asked is None:
+        hour = _hour(question.minutes, question.volume)
+        if hour is None:
             return "not_enough_data"
-        line, places, mass = asked
-        n, steps = len(places), np.cumsum(mass)
-        rng = np.random.default_rng((question.seed, _SPAN))
-        last = len(steps) - 1
-        return line.outcome(
-            places,
-            lambda count: line.scan(np.minimum(np.searchsorted(steps, rng.random((count, n))), last)),
-            mass,
+        minutes, mass, places = hour
+        line, steps = TimeLine(minutes.astype(float), mass, _LENGTHS), np.cumsum(mass)
+        rng, last = np.random.default_rng((question.seed, _SPAN)), len(steps) - 1
+        drawn = (
+            np.minimum(np.searchsorted(steps, rng.random((count, len(places)))), last) for count in DRAWS
         )
+        return line.outcome(places, (line.scan(groups) for groups in drawn), mass, self.least)
 
-    def value(self, question: Question) -> float | None:
-        """Share of the accounts in the densest window."""
-        asked = self._line(question)
-        if asked is None:
-            return None
-        line, places, _ = asked
-        return line.densest(places)[0] / len(places)
+    def values(self, question: Question, peers: Peers) -> Floats:
+        """Shares of the accounts in the densest window of their community."""
+        minutes = [question.minutes, *(np.array(one.minutes, np.int64) for one in peers.communities)]
+        hours = [_hour(one, question.volume) for one in minutes]
+        known = [hour for hour in hours if hour is not None]
+        values = np.full(len(hours), np.nan)
+        if known:
+            # The hours stand on one line, too far from each other for a window to reach the next.
+            line = TimeLine(
+                np.concatenate([np.arange(_SPAN) + 2.0 * _SPAN * turn for turn in range(len(known))]),
+                np.concatenate([hour.mass for hour in known]),
+                _LENGTHS,
+            )
+            places = [hour.places + _SPAN * turn for turn, hour in enumerate(known)]
+            sizes = [len(one) for one in places]
+            owners = np.repeat(np.arange(len(known)), sizes)
+            found = line.densest(np.concatenate(places), owners, len(known))
+            values[[hour is not None for hour in hours]] = found.showing / sizes
+        return values
 
-    def _line(self, question: Question) -> tuple[TimeLine, Integers, Floats] | None:
-        if not len(question.minutes):
-            return None
-        last = int(question.minutes.max())
-        minutes = np.arange(last - _SPAN + 1, last + 1)
-        posts = np.array([question.volume.get(int(one), 0) for one in minutes], dtype=float)
-        known = int((posts > 0).sum())
-        chosen = question.minutes[question.minutes >= minutes[0]]
-        if known < _MIN_MINUTES or posts.sum() < _MIN_POSTS or len(chosen) < MIN_ACCOUNTS:
-            return None
-        mass = posts / posts.sum()
-        line = TimeLine(minutes.astype(float), mass, _LENGTHS)
-        return line, (chosen - minutes[0]).astype(np.int64), mass
+
+class _Hour(NamedTuple):
+    """The hour before the last minute of a group."""
+
+    minutes: Integers
+    mass: Floats
+    """Share of the stream's posts of the hour in each."""
+    places: Integers
+    """Of each account of the group, its minute within the hour."""
+
+
+def _hour(minutes: Integers, volume: dict[int, int]) -> _Hour | None:
+    """The hour of a group; None where too little is known of it."""
+    if not len(minutes):
+        return None
+    last = int(minutes.max())
+    hour = np.arange(last - _SPAN + 1, last + 1)
+    posts = np.array([volume.get(one, 0) for one in hour.tolist()], dtype=float)
+    places = minutes[minutes >= hour[0]] - hour[0]
+    total = posts.sum()
+    if np.count_nonzero(posts) < _MIN_MINUTES or total < _MIN_POSTS or len(places) < MIN_ACCOUNTS:
+        return None
+    return _Hour(hour, posts / total, places)
 
 
 TIMING = Timing("timing", _sentence)

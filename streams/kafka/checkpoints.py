@@ -93,10 +93,13 @@ class Checkpoints:
     settings : RedisSettings
     space : str
         Stands before every key: the consumer group and the cluster it reads from.
+    kept_ms : int, optional
+        How long a checkpoint stays if no other follows; for good without it.
     """
 
-    def __init__(self, settings: RedisSettings, space: str) -> None:
+    def __init__(self, settings: RedisSettings, space: str, kept_ms: int | None = None) -> None:
         self._space = space
+        self._kept_ms = kept_ms
         options: dict[str, Any] = {
             "socket_timeout": settings.timeout_s * 10,
             "socket_connect_timeout": settings.timeout_s,
@@ -193,6 +196,10 @@ class Checkpoints:
             for name, records in changes.items():
                 _write_table(pipe, self._key(task, name), records)
             pipe.set(self._key(task), msgspec.msgpack.encode(head))
+            if self._kept_ms is not None:
+                # All of them each time, also those without a change: they are one state, and end together.
+                for key in (self._key(task), *(self._key(task, name) for name in head.tables)):
+                    pipe.pexpire(key, self._kept_ms)
             try:
                 await pipe.execute()
             except WatchError:

@@ -34,6 +34,8 @@ from streams.kafka.producer import Producer, Undelivered, produce, summary
 from streams.kafka.settings import KafkaSettings
 from streams.outputs.terminal import Terminal, printable
 from streams.pacing import Pace
+from streams.privacy import door
+from streams.pseudonyms import Pseudonyms
 from streams.sources.formats import Reader, items_of
 from streams.sources.live.settings import NAMES as NETWORKS
 from streams.sources.opening import InputError
@@ -78,6 +80,7 @@ def produce_posts(chosen: argparse.Namespace) -> int:
     in_force = settings.load(chosen.config, flags=chosen.set)
     spare_inputs(chosen)
     order = chosen.order or ("arrival" if is_stream else "time")
+    pseudonyms = door(in_force.privacy)
     readers = open_inputs(chosen)
     name = _name(chosen, readers, order)
     topics.check(in_force.kafka)
@@ -102,12 +105,15 @@ def produce_posts(chosen: argparse.Namespace) -> int:
     _tell_resuming(begin, in_force.kafka.partitions, is_stream=is_stream)
     if chosen.metrics_port:
         metrics.serve(chosen.metrics_port, metrics.ProducerCollector(producer, tally))
-    return _send(chosen, producer, tally, _read(chosen, readers, tally, order))
+    rejects = Rejects(chosen.rejects, quoting=pseudonyms is None)
+    batches = items_of(readers, tally, rejects, clock_ms)
+    return _send(chosen, producer, tally, (_ordered(chosen, _through(pseudonyms, batches), order), rejects))
 
 
 def _produce_network(chosen: argparse.Namespace) -> int:
     in_force = settings.load(chosen.config, flags=chosen.set)
-    rejects = Rejects(chosen.rejects)
+    pseudonyms = door(in_force.privacy)
+    rejects = Rejects(chosen.rejects, quoting=pseudonyms is None)
     network = chosen.files[0]
     name = chosen.name or network
     topics.check(in_force.kafka)
@@ -127,7 +133,8 @@ def _produce_network(chosen: argparse.Namespace) -> int:
     if chosen.metrics_port:
         metrics.serve(chosen.metrics_port, metrics.ProducerCollector(producer, feed.tally))
     try:
-        return _send(chosen, producer, feed.tally, (iter(feed), rejects), taken=feed.taken)
+        source = _through(pseudonyms, iter(feed)), rejects
+        return _send(chosen, producer, feed.tally, source, taken=feed.taken)
     finally:
         feed.close()
 
@@ -164,14 +171,15 @@ def _send(
     return 0
 
 
-def _read(
-    chosen: argparse.Namespace, readers: list[Reader], tally: Tally, order: str
-) -> tuple[Iterator[list[Item]], Rejects]:
-    rejects = Rejects(chosen.rejects)
-    batches = items_of(readers, tally, rejects, clock_ms)
+def _through(pseudonyms: Pseudonyms | None, batches: Iterator[list[Item]]) -> Iterator[list[Item]]:
+    """Posts and changes as they may be kept: before they are sorted, which may take a file."""
+    return batches if pseudonyms is None else pseudonyms.batches(batches)
+
+
+def _ordered(chosen: argparse.Namespace, batches: Iterator[list[Item]], order: str) -> Iterator[list[Item]]:
     if order == "time":
         batches = in_order(batches)
-    return (_paced(batches, chosen.speed) if chosen.speed else batches), rejects
+    return _paced(batches, chosen.speed) if chosen.speed else batches
 
 
 def _paced(batches: Iterator[list[Item]], speed: float) -> Iterator[list[Item]]:
@@ -260,8 +268,9 @@ def _print_summary(numbers: dict[str, Any]) -> None:
 
 def manage_topics(chosen: argparse.Namespace) -> int:
     """`vigie topics create|list`."""
-    kafka = settings.load(chosen.config, flags=chosen.set).kafka
-    rows = topics.create(kafka) if chosen.action == "create" else topics.states(kafka)
+    in_force = settings.load(chosen.config, flags=chosen.set)
+    kafka = in_force.kafka
+    rows = topics.create(kafka, in_force.retention) if chosen.action == "create" else topics.states(kafka)
     if chosen.json:
         print_json(rows)
         return 0

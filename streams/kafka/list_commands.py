@@ -16,6 +16,7 @@ from streams.command_inputs import moment_of
 from streams.kafka import room, topics
 from streams.lists import read_lists
 from streams.outputs.terminal import printable
+from streams.privacy import door
 from streams.telling import console, print_json, say
 
 
@@ -56,6 +57,8 @@ def publish_lists(chosen: argparse.Namespace) -> int:
     """`vigie lists publish`."""
     in_force = settings.load(chosen.config, flags=chosen.set)
     lists = read_lists(chosen.files) if chosen.files else Lists()
+    if (pseudonyms := door(in_force.privacy)) is not None:
+        lists = pseudonyms.lists(lists)
     topics.check(in_force.kafka)
     at_ms = 0 if chosen.at is None else moment_of(chosen.at, "--at")
     room.publish_lists(in_force.kafka, lists, at_ms=at_ms, said_ms=clock_ms())

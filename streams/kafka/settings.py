@@ -18,6 +18,7 @@ SECRETS = {
     "mastodon": ("tokens",),
     "x": ("token",),
     "http": ("token",),
+    "privacy": ("key",),
 }
 """Settings that are secret as a whole, by section."""
 

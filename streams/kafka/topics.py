@@ -11,13 +11,14 @@ from typing import Any, Literal
 
 from streams.kafka import clients
 from streams.kafka.settings import KafkaSettings
+from streams.privacy_settings import RetentionSettings
 from streams.sources.opening import InputError
 
 _HOUR_MS = 3_600_000
 _ALL_PARTITIONS = ("posts", "signals", "ties")
 _ONE_PARTITION = ("background", "findings", "verdicts", "alerts", "dead-letters")
 COMPACTED = ("verdicts", "alerts")
-"""Topics of which the newest record of each key is kept for good."""
+"""Topics of which the newest record of each key is kept: of `verdicts`, with the lists, for good."""
 TOPICS = _ALL_PARTITIONS + _ONE_PARTITION
 """Every topic, by its name without the prefix."""
 
@@ -43,13 +44,14 @@ class Topic:
     rules: dict[str, str]
 
 
-def wanted(kafka: KafkaSettings) -> list[Topic]:
+def wanted(kafka: KafkaSettings, retention: RetentionSettings | None = None) -> list[Topic]:
     """Every topic as it must be.
 
     >>> [(one.name, one.partitions) for one in wanted(KafkaSettings())][:4]
     [('posts', 4), ('signals', 4), ('ties', 4), ('background', 1)]
     """
-    return [Topic(name, partitions_of(kafka, name), _rules(name, kafka)) for name in TOPICS]
+    days = (retention or RetentionSettings()).cases_days
+    return [Topic(name, partitions_of(kafka, name), _rules(name, kafka, days)) for name in TOPICS]
 
 
 def partitions_of(kafka: KafkaSettings, name: str) -> int:
@@ -61,7 +63,7 @@ def partitions_of(kafka: KafkaSettings, name: str) -> int:
     return kafka.partitions if name in _ALL_PARTITIONS else 1
 
 
-def _rules(name: str, kafka: KafkaSettings) -> dict[str, str]:
+def _rules(name: str, kafka: KafkaSettings, cases_days: float) -> dict[str, str]:
     kept = str(kafka.retention_hours * _HOUR_MS)
     rules = {
         "max.message.bytes": str(clients.MAX_MESSAGE_BYTES),
@@ -70,11 +72,15 @@ def _rules(name: str, kafka: KafkaSettings) -> dict[str, str]:
     }
     if name in COMPACTED:
         # Not compacted at once: who was away for less than the retention finds every revision.
-        return rules | {"cleanup.policy": "compact", "min.compaction.lag.ms": kept}
+        rules |= {"cleanup.policy": "compact", "min.compaction.lag.ms": kept}
+        if name == "alerts":
+            kept = str(round(cases_days * 24 * _HOUR_MS))
+            rules |= {"cleanup.policy": "compact,delete", "retention.ms": kept}
+        return rules
     return rules | {"cleanup.policy": "delete", "retention.ms": kept}
 
 
-def create(kafka: KafkaSettings) -> list[dict[str, Any]]:
+def create(kafka: KafkaSettings, retention: RetentionSettings | None = None) -> list[dict[str, Any]]:
     """Make the topics that are missing, and check those that are there.
 
     Returns
@@ -100,7 +106,7 @@ def create(kafka: KafkaSettings) -> list[dict[str, Any]]:
                     "replication_factor": kafka.replication,
                     "configs": topic.rules,
                 }
-                for topic in wanted(kafka)
+                for topic in wanted(kafka, retention)
                 if (name := clients.topic(kafka, topic.name)) in missing
             }
             if new:

@@ -37,13 +37,15 @@ from streams.kafka.checkpoints import (
     StoreGone,
     WrongFormat,
 )
+from streams.kafka.dead_letters import FOREIGN, is_foreign, without_content
 from streams.kafka.group import App
 from streams.kafka.outbox import Outbox
 from streams.kafka.room import listen
 from streams.kafka.stretches import Output
 from streams.kafka.tasks import AccountsTask, CasesTask, PairsTask, SubjectsTask, Task
-from streams.kafka.tasks.records import Record
+from streams.kafka.tasks.records import Record, dead_letter
 from streams.room import Room
+from streams.watch_file import read_watch
 
 INPUTS = {
     "posts": "accounts",
@@ -67,6 +69,7 @@ _REWIND_MS = 65 * 60_000
 _KNOWN_MS = 60_000
 """An alert that is older than a warm task's time by so much is known to its state."""
 _SHED_QUIET_MS = 30_000
+_DAY_MS = 86_400_000
 _RECENT = 1000
 _log = logging.getLogger("vigie.worker")
 
@@ -126,6 +129,8 @@ class Worker:
     def __init__(self, settings: Settings, cluster: str) -> None:
         self.settings = settings
         self.room = Room()
+        if settings.watch.file:
+            self.room.watch = read_watch(settings.watch.file)
         self.tasks: dict[tuple[str, int], Running] = {}
         self.records: dict[str, int] = dict.fromkeys(INPUTS, 0)
         """Records taken in, by topic."""
@@ -157,7 +162,9 @@ class Worker:
         self._lock = asyncio.Lock()
         self._writing = asyncio.Lock()
         group = settings.kafka.prefix + settings.worker.app
-        self.checkpoints = Checkpoints(settings.redis, f"vigie:{group}:{cluster}")
+        self.checkpoints = Checkpoints(
+            settings.redis, f"vigie:{group}:{cluster}", round(settings.retention.profiles_days * _DAY_MS)
+        )
         self.app = App(group, settings.kafka, self.positions, self.committable)
         self.outbox = Outbox(lambda topic: clients.topic(settings.kafka, topic))
         for topic in INPUTS:
@@ -255,8 +262,10 @@ class Worker:
             message.headers or (),
             int((message.timestamp or 0) * 1000),
         )
+        foreign = topic == "posts" and self.settings.privacy.pseudonyms and is_foreign(record.headers)
+        said = [dead_letter(record, FOREIGN, "")] if foreign else running.task.take(record)
         # From here to the outbox nothing waits: a checkpoint never sees half of it.
-        dead = self._say(running, running.task.take(record))
+        dead = self._say(running, said)
         running.offsets[topic] = message.offset + 1
         self.records[topic] += 1
         self.progress_ms = clock_ms()
@@ -285,6 +294,8 @@ class Worker:
     def _say(self, running: Running, outputs: Iterable[Output]) -> bool:
         """Put what a task says into the outbox; whether it has a dead letter in it."""
         said = [one for one in outputs if not self._is_repeat(running, one)]
+        if self.settings.privacy.pseudonyms:
+            said = [without_content(one) if one.topic == "dead-letters" else one for one in said]
         self.outbox.put(said)
         return any(one.topic == "dead-letters" for one in said)
 

@@ -17,9 +17,10 @@ _LONG, _SHORT = 180, 80
 """Characters of what was seen."""
 
 
-def severe_first(data: dict[str, Any]) -> tuple[int, int, str]:
-    """By this the data of cases are in order."""
-    return _SEVERITIES.index(data["severity"]), -data["score"], data["case_id"]
+def severe_first(data: dict[str, Any]) -> tuple[int, int, int, str]:
+    """By this the data of cases are in order: of like severity what the room cares about first."""
+    relevance = data.get("relevance", {}).get("points", 0)  # alerts of earlier versions have none
+    return _SEVERITIES.index(data["severity"]), -relevance, -data["score"], data["case_id"]
 
 
 def case_table(cases: Iterable[dict[str, Any]], language: Language, *, short: bool = False) -> Table:

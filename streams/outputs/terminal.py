@@ -40,6 +40,8 @@ _WORDS: dict[Language, dict[str, str]] = {
         "since": "since then",
         "earlier": "earlier cases",
         "into": "goes on as",
+        "watched": "you watch",
+        "shared": "in common",
         "not": "does not prove",
         "accounts": "accounts",
         "score": "score",
@@ -58,6 +60,8 @@ _WORDS: dict[Language, dict[str, str]] = {
         "since": "depuis",
         "earlier": "précédentes",
         "into": "continue dans",
+        "watched": "on surveille",
+        "shared": "en commun",
         "not": "ne prouve pas",
         "accounts": "comptes",
         "score": "score",
@@ -165,8 +169,14 @@ class Terminal:
     def _body(self, data: dict[str, Any]) -> Iterator[_Row]:
         words, language = _WORDS[self._language], self._language
         yield from self._answer(data)
+        if watched := data.get("relevance", {}).get("names"):
+            yield words["watched"], ", ".join(watched), ""
         for reason in data["reasons"]:
             yield words["why"], f"+{reason['points']}  {reason[language]}", ""
+        counted = {reason["code"] for reason in data["reasons"]}
+        for trait in data["traits"]:
+            if trait["state"] == "found" and trait["name"] not in counted:
+                yield words["shared"], trait["sentence"][language], ""
         for finding in [finding for finding in data["findings"] if finding["template"]][:3]:
             yield words["what"], finding["template"], "italic"
             if finding["targets"]:

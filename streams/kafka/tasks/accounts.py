@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from detectors.accounts.stage import Accounts
-from detectors.batches import FateSignal, Signals, spread
-from detectors.events import CANARY, Item, Post, Rejection
+from detectors.batches import Background, Signals, spread
+from detectors.events import Item, Post, Rejection
 from detectors.state import Changes, Saved, merged, pack, unpack
 from detectors.windows import TickBuffer
 from streams.embedded import Settings
@@ -39,20 +39,6 @@ class Counts(msgspec.Struct):
     """Posts of strangers in the wrong partition, sent on to theirs; not among the taken."""
     canaries: int = 0
     """Of the taken, those of the canary."""
-
-
-class Scored(msgspec.Struct, array_like=True, frozen=True):
-    """What a partition of `posts` tells of one tick beside its signals."""
-
-    accounts: int = 0
-    """Scored for the first time."""
-    total: int = 0
-    """Sum of their scores."""
-    posts: int = 0
-    """Judged at this tick."""
-    shed: int = 0
-    """Left out since the tick before, to catch up."""
-    fates: list[FateSignal] = []
 
 
 class Heard(msgspec.Struct, array_like=True):
@@ -227,15 +213,14 @@ class AccountsTask:
             batch = self.accounts.take(tick_ms, posts, changes)
             self.counts.processed += len(posts)
             self.counts.events += len(changes)
-            canaries = sum(post.platform == CANARY for post in posts)
-            self.counts.canaries += canaries
-            scored = Scored(*batch.scored, len(posts) - canaries, self._untold_shed, batch.fates)
+            self.counts.canaries += len(posts) - batch.background.posts
+            background = msgspec.structs.replace(batch.background, shed=self._untold_shed)
             self._untold_shed = 0
-            ticks.append((tick_ms, spread(batch.signals(), self._partitions), scored))
+            ticks.append((tick_ms, spread(batch.signals(), self._partitions), background))
         yield from self._tell(ticks)
 
     def _tell(
-        self, ticks: list[tuple[int, list[Signals], Scored]], *, anyway: bool = False
+        self, ticks: list[tuple[int, list[Signals], Background]], *, anyway: bool = False
     ) -> Iterator[Output]:
         until = self.buffer.watermark_ms - self.buffer.watermark_ms % self.buffer.tick_ms
         strangers = bool(self.stranger_ms) and not any(not one.final for one in self.producers.values())
@@ -247,7 +232,7 @@ class AccountsTask:
         if until == told and not anyway:
             return
         signals: list[tuple[int, list[Any]]] = [(tick_ms, parts) for tick_ms, parts, _ in ticks]
-        background: list[tuple[int, list[Any]]] = [(tick_ms, [scored]) for tick_ms, _, scored in ticks]
+        background: list[tuple[int, list[Any]]] = [(tick_ms, [told]) for tick_ms, _, told in ticks]
         if until % self.buffer.tick_ms == 1 and until != told:
             signals.append((until, [None] * self._partitions))
             background.append((until, [None]))

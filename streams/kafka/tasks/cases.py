@@ -9,13 +9,13 @@ import msgspec
 import orjson
 
 from detectors.alerts import instant, render
+from detectors.batches import Background, whole
 from detectors.case import Revision
 from detectors.judging import Found, Judge
 from detectors.pairs import Repeated
 from detectors.state import Changes, Saved, merged, pack, unpack
 from streams.embedded import Settings
 from streams.kafka.stretches import Inbox, Output
-from streams.kafka.tasks.accounts import Scored
 from streams.kafka.tasks.records import Record, names, taken
 from streams.kafka.tasks.sampling import Sampling
 from streams.room import Room
@@ -23,7 +23,7 @@ from streams.room import Room
 ALERT_HEADERS = [("content-type", b"application/cloudevents+json")]
 _repeated_ticks = msgspec.msgpack.Decoder(list[tuple[int, Repeated | None]])
 _found_ticks = msgspec.msgpack.Decoder(list[tuple[int, Found | None]])
-_scored_ticks = msgspec.msgpack.Decoder(list[tuple[int, Scored | None]])
+_background_ticks = msgspec.msgpack.Decoder(list[tuple[int, Background | None]])
 
 
 class CasesTask:
@@ -48,11 +48,13 @@ class CasesTask:
     ) -> None:
         partitions = settings.kafka.partitions
         self._clock_ms, self._room = clock_ms, room or Room()
-        self._version = settings.version()
+        self._version, self._coverage = settings.version(), settings.coverage
         # Three inboxes, since a payload can only be saved by its own type; they move together.
         self.found: Inbox[Found | None] = Inbox(names("subjects", partitions), Found | None, "found")
         self.repeated: Inbox[Repeated | None] = Inbox(names("pairs", partitions), Repeated | None, "repeated")
-        self.scored: Inbox[Scored | None] = Inbox(names("accounts", partitions), Scored | None, "scored")
+        self.background: Inbox[Background | None] = Inbox(
+            names("accounts", partitions), Background | None, "background"
+        )
         self.sampling = Sampling()
         self.judge = Judge(
             settings.cases,
@@ -61,6 +63,9 @@ class CasesTask:
             networks=settings.networks,
             fate=settings.fate,
             purges=settings.purges,
+            album=settings.album,
+            communities=settings.communities,
+            traits=settings.traits,
         )
         self.alerts: dict[str, int] = {"notice": 0, "warning": 0, "critical": 0}
         self.canary_ms = 0
@@ -74,7 +79,7 @@ class CasesTask:
         if record.topic == "findings" and record.offset == 0:
             self.found.whole = self.repeated.whole = True
         if record.topic == "background":
-            yield from taken(record, self.scored, _scored_ticks)
+            yield from taken(record, self.background, _background_ticks)
         elif (dict(record.headers).get("source") or b"").startswith(b"pairs."):
             yield from taken(record, self.repeated, _repeated_ticks)
         else:
@@ -87,30 +92,28 @@ class CasesTask:
 
     def inboxes(self) -> list[Inbox[Any]]:
         """What waits for other tasks."""
-        return [self.found, self.repeated, self.scored]
+        return [self.found, self.repeated, self.background]
 
     def stores(self) -> dict[str, Any]:
         """What is held in memory, by name."""
         return {
-            "networks": self.judge.networks,
-            "fates": self.judge.fate,
-            "cases": self.judge.cases,
+            **self.judge.stores(),
         }
 
     def _judge(self) -> Iterator[Output]:
         self._room.tell(self.judge)
         limit = min(inbox.complete_ms() for inbox in self.inboxes())
         found, repeated = dict(self.found.ready(limit)), dict(self.repeated.ready(limit))
-        for tick_ms, told in self.scored.ready(limit):
+        for tick_ms, told in self.background.ready(limit):
             findings = [one for one in found.get(tick_ms, {}).values() if one is not None]
             pairs = [one for one in repeated.get(tick_ms, {}).values() if one is not None]
             ties = Repeated(
                 [tie for one in pairs for tie in one.ties], sum(one.coincidences for one in pairs)
             )
-            scored = [one for one in told.values() if one is not None]
+            parts = [one for one in told.values() if one is not None]
             self.judge.lists = self._room.lists_at(tick_ms)
             groups = [finding for one in findings for finding in one.findings]
-            if not scored:  # the end of the input
+            if not parts:  # the end of the input
                 yield from self._alerts(self.judge.finish(groups))
                 continue
             everything = Found(
@@ -118,20 +121,23 @@ class CasesTask:
                 [tag for one in findings for tag in one.tags],
                 [source for one in findings for source in one.sources],
             )
-            total = (sum(one.accounts for one in scored), sum(one.total for one in scored))
-            posts = sum(one.posts for one in scored)
-            fates = [fate for one in scored for fate in one.fates]
-            self.sampling.add(tick_ms, posts=posts, shed=sum(one.shed for one in scored))
-            yield from self._alerts(self.judge.take(tick_ms, everything, ties, total, posts, fates))
+            background = whole(parts)
+            self.sampling.add(tick_ms, posts=background.posts, shed=background.shed)
+            yield from self._alerts(self.judge.take(tick_ms, everything, ties, background))
         yield from self._alerts(self.judge.silence(limit))
         self.time_ms = max(self.time_ms, limit)
         self._measure_canaries()
 
     def _alerts(self, revisions: Iterable[Revision]) -> Iterator[Output]:
         for revision in revisions:
-            alert = render(revision, self._version, self._room.lists_at(revision.tick_ms))
+            alert = render(
+                revision,
+                self._version,
+                self._room.lists_at(revision.tick_ms),
+                self._room.watch,
+                self.judge.coverage(self._coverage, revision, self.sampling.share(revision.tick_ms)),
+            )
             alert["data"]["published_at"] = instant(self._clock_ms())
-            alert["data"]["coverage"]["sampling"] = self.sampling.share(revision.tick_ms)
             self.alerts[alert["data"]["severity"]] += 1
             key = alert["data"]["case_id"].encode()
             yield Output(
