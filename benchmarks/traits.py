@@ -279,11 +279,13 @@ def own_posts() -> tuple[dict[str, list[dict[str, str]]], dict[str, str]]:
 
 def flags(times: Iterable[int]) -> dict[str, int]:
     """What was ever true of an account: its cadence at any of its posts, its hours at the end."""
-    memory, hours, last = b"", b"", 0
+    memory, hours = b"", b""
+    last: int | None = None
     found = {"metronome": -1, "one a minute": -1}
     by_hour = Counter[int]()
     for time_ms in times:
-        memory, hours = ticked(memory, time_ms), active(hours, last, time_ms)
+        memory = ticked(memory, time_ms)
+        hours = active(hours, time_ms if last is None else last, time_ms)
         last = time_ms
         by_hour[time_ms // 3_600_000 % 24] += 1
         found["metronome"] = max(found["metronome"], metronome(memory))

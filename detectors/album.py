@@ -165,7 +165,7 @@ class Album:
         newest = {look.account: look for look in sorted(looks, key=lambda one: (one.account, one.seen_s))}
         rows = np.array([self._row(look) for look in newest.values()], dtype=ROW)
         places = self._settle(newest)
-        before = self._table[places]
+        before = self._table.take(places)  # many times faster than an index, on packed rows
         for name, unknown in _KEPT:
             kept = (rows[name] == unknown) & (before["seen_s"] >= 0)
             rows[name][kept] = before[name][kept]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TypeVar
 
@@ -83,7 +83,7 @@ class Cases:
         self._by_account: dict[str, set[str]] = {}
         self._by_subject: dict[Subject, set[str]] = {}
         self._wake_ms: int | None = None
-        self._population = 0
+        self._population: Callable[[], int] = lambda: 0
         self.past = PastCases(self.settings.max_past_accounts)
         self._closed: dict[str, Case] = {}
         """Cases that are over, whose fate is still followed."""
@@ -103,15 +103,17 @@ class Cases:
     def __len__(self) -> int:
         return len(self._open)
 
-    def take(self, judged: list[Judged], tick_ms: int, population: int = 0) -> Iterator[Revision]:
+    def take(
+        self, judged: list[Judged], tick_ms: int, population: Callable[[], int] = lambda: 0
+    ) -> Iterator[Revision]:
         """Take in the findings of one tick and yield what is to be told.
 
         Parameters
         ----------
         judged : list of Judged
         tick_ms : int
-        population : int
-            Accounts of the stream of late; 0 where that is not known.
+        population : callable, optional
+            Counts the accounts of the stream of late; 0 where that is not known.
         """
         self._population = population
         grown = {
@@ -272,10 +274,10 @@ class Cases:
         shared = sum(account in many and len(self._by_account.get(account, ())) < most for account in few)
         if shared < max(settings.min_shared, settings.overlap * size):
             return False
-        if named or self._population < _POPULATION:
+        if named or (population := self._population()) < _POPULATION:
             return True
         # A crowd has a good part of any small group by chance.
-        return binomial_tail(shared, len(few), len(many) / self._population) <= settings.join_chance
+        return binomial_tail(shared, len(few), len(many) / population) <= settings.join_chance
 
     def _merge(self, case_id: str, tick_ms: int) -> Iterator[Revision]:
         """Merge a case that has grown with those that name the same things and share its accounts."""

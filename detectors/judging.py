@@ -156,8 +156,7 @@ class Judge:
             yield from self._told([], tick_ms)
 
     def _told(self, judged: list[Judged], tick_ms: int) -> Iterator[Revision]:
-        population = self.album.count(tick_ms // 1000 - _LATELY_S) if judged else 0
-        yield from self.cases.take(judged, tick_ms, population)
+        yield from self.cases.take(judged, tick_ms, lambda: self.album.count(tick_ms // 1000 - _LATELY_S))
         for accounts, cases in self.cases.passed():
             self.album.add_cases(map(account_hash, accounts), cases)
 

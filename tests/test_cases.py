@@ -134,7 +134,7 @@ def test_accounts_that_are_in_every_other_case_join_nothing():
 def test_a_small_group_does_not_join_a_crowd_that_would_contain_it_by_chance(shared, population, wanted):
     cases, group = Cases(), people(500 - shared, 506 - shared)
     for tick, one in enumerate((judged("f1", people(0, 500), 1), judged("f2", group, 2)), 1):
-        list(cases.take([one], tick * TICK, population))
+        list(cases.take([one], tick * TICK, lambda: population))
     assert len(cases) == wanted
 
 
@@ -142,7 +142,7 @@ def test_a_group_that_names_what_the_crowd_names_joins_it_all_the_same():
     cases, tag = Cases(), (Subject("hashtag", "debate"),)
     crowd = judged("f1", people(0, 500), 1, subjects=tag)
     for tick, one in enumerate((crowd, judged("f2", people(497, 503), 2, subjects=tag)), 1):
-        list(cases.take([one], tick * TICK, 10_000))
+        list(cases.take([one], tick * TICK, lambda: 10_000))
     assert len(cases) == 1
 
 

@@ -276,6 +276,16 @@ def test_a_network_is_told_again_only_when_it_has_grown():
     assert room.tick(clique("abcd", range(5, 7)), 3 * TICK)
 
 
+def test_a_network_whose_first_coincidences_are_forgotten_is_judged_by_the_others():
+    room = Room()
+    room.tick(clique("abc", range(3)), TICK)
+    room.graph = Repetition()  # where there is no room, it forgets pairs that are edges still
+    (finding,) = room.tick(clique("cde", range(10, 13)), 2 * TICK)
+    assert finding.accounts == ("c", "d", "e")
+    room.graph = Repetition()
+    assert room.tick([tie("e", "f", at * SECOND) for at in range(20, 29)], 3 * TICK) == []
+
+
 def test_a_network_is_forgotten_after_the_long_window():
     room = Room()
     room.tick(clique("abc", range(3)), TICK)

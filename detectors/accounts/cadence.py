@@ -81,10 +81,10 @@ def active(hours: bytes, last_ms: int, time_ms: int) -> bytes:
 
 def metronome(times: bytes) -> int:
     """1 where the posts come at equal distances, 0 where not, -1 where there are too few."""
+    if len(times) <= _GAPS * _WIDTH:
+        return UNKNOWN
     seconds = _seconds(times)
     gaps = sorted(_gaps(seconds))
-    if len(gaps) < _GAPS:
-        return UNKNOWN
     middle = gaps[len(gaps) // 2]
     precision_s = 60 if all(second % 60 == 0 for second in seconds) else 1
     if middle < 10 * precision_s:
@@ -96,9 +96,9 @@ def metronome(times: bytes) -> int:
 
 def one_a_minute(times: bytes) -> int:
     """1 where a run of posts came once a minute, 0 where none did, -1 where there are hardly any posts."""
-    gaps = _gaps(_seconds(times))
-    if len(gaps) < 3:
+    if len(times) <= 3 * _WIDTH:
         return UNKNOWN
+    gaps = _gaps(_seconds(times))
     run = longest = 1
     for gap in gaps:
         run = run + 1 if _QUICK_S <= gap <= _SLOW_S else 1
