@@ -1,8 +1,8 @@
-"""Accounts that say themselves what they are: newsrooms, parties, institutions, honest bots.
+"""Accounts that say themselves what they are: newsrooms, parties, institutions, fan clubs, honest bots.
 
 What it looks for
-    A profile whose handle, name or description declares an organisation or an automated account, in French
-    or English.
+    A profile whose handle, name or description declares an organisation, a fan club or an automated account,
+    in English, French, German, Italian, Portuguese or Spanish.
 
 Definition
     At least one of a list of words stands in the name or the description as a whole word, or the handle ends
@@ -12,7 +12,7 @@ Defaults, and why
     Words that people do not use of themselves ("newsroom", "rédaction", "compte officiel", "automated").
 
 What it misses
-    Other languages; organisations that do not say so; lists kept by the room are another matter.
+    Other languages; organisations that do not say so, for which the room has its lists.
 
 What it does not prove
     Anyone may write "official" in a profile. A group that declares itself is shown as open coordination,
@@ -52,6 +52,21 @@ _WORDS = frozenset(
         "automatisée",
         "robot",
         "bot",
+        "redacción",
+        "redação",
+        "redazione",
+        "redaktion",
+        "oficial",
+        "ufficiale",
+        "offiziell",
+        "offizieller",
+        "offizielle",
+        "automatizada",
+        "automatizado",
+        "automatisiert",
+        "automatizzato",
+        "fanclub",
+        "fanpage",
     ]
 )
 _PHRASES = (
@@ -64,20 +79,50 @@ _PHRASES = (
     "local branch",
     "press office",
     "service de presse",
+    "agencia de noticias",
+    "agência de notícias",
+    "agenzia di stampa",
+    "gabinete de prensa",
+    "ufficio stampa",
+    "pressestelle",
+    "ortsverein",
+    "kreisverband",
+    "agrupación local",
+    "sezione locale",
+    "fan club",
+    "fan account",
+    "fan page",
+    "club de fans",
+    "compte fan",
+    "fã clube",
 )
 _STEMS = (
     "news",
     "daction",
+    "reda",
     "dia",
-    "offici",
+    "fici",
+    "fizi",
     "dération",
     "deration",
     "automat",
     "bot",
     "press",
     "quotidien",
-    "section locale",
-    "local branch",
+    "local",
+    "fan club",
+    "fan page",
+    "fan account",
+    "compte fan",
+    "club de fans",
+    "fanclub",
+    "fanpage",
+    "agen",
+    "agên",
+    "prensa",
+    "ortsverein",
+    "kreisverband",
+    "fã clube",
 )
 """One of these is in each of the words and phrases: hardly any profile has one, which is quickly seen."""
 _ENDINGS = ("bot", "news", "info", "actu", "official", "officiel")
