@@ -1054,6 +1054,8 @@ def test_a_worker_that_is_too_far_behind_sheds_reposts_counts_them_and_says_so(m
     shares = [alert["data"]["coverage"].pop("sampling") for alert in alerts]
     assert shares[-1] == round(len(others) / len(STREAM), 4)
     assert all(0 < share < 1 for share in shares)
+    for alert in alerts:
+        assert "of its posts were judged" in alert["data"]["not_proved"].pop()["en"]
     for alert in wanted:
         assert alert["data"]["coverage"].pop("sampling") is None
     assert unpublished(alerts) == unpublished(wanted)

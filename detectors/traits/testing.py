@@ -154,6 +154,8 @@ class Traits:
         communities : Communities
         tick_ms : int
         """
+        if len(accounts) < MIN_ACCOUNTS:  # no test that would have to be paid for
+            return [TraitResult(name=trait.name, state="not_enough_data") for trait in self.traits]
         before = self._tested.get(finding_id)
         if before is not None and len(accounts) < self.settings.growth * before.size:
             return before.results
