@@ -105,7 +105,8 @@ def _judge(chosen: argparse.Namespace, in_force: Settings, source: _Source) -> i
     lists = ListFiles(chosen.lists or in_force.lists.files, say, *([pseudonyms.lists] if pseudonyms else []))
     pipeline.room.put(lists.load())
     if watch := chosen.watch or in_force.watch.file:
-        pipeline.room.watch = read_watch(watch)
+        watched = read_watch(watch)
+        pipeline.room.watch = pseudonyms.watched(watched) if pseudonyms else watched
     verdicts = VerdictFile(chosen.verdicts, say) if chosen.verdicts else None
     run = Run()
     if chosen.metrics_port:

@@ -37,6 +37,7 @@ from detectors.events import Change, Item, Post, Profile
 from detectors.links import normalise_link
 from detectors.lists import Entry, Lists
 from detectors.text import read_entities
+from detectors.watching import WatchList
 
 KEY_BYTES = 64
 PREFIX = "p_"
@@ -220,6 +221,15 @@ class Pseudonyms:
         A payer is named in the open on the network itself, and stays.
         """
         return Lists(entry if entry.kind == "banned" else self._entry(entry) for entry in lists.entries)
+
+    def watched(self, watch: WatchList) -> WatchList:
+        """What the room cares about, for posts under pseudonyms: an account is an id there or a handle."""
+        return WatchList(
+            msgspec.structs.replace(
+                entry, accounts=tuple(of(name) for name in entry.accounts for of in (self.of, self.handle))
+            )
+            for entry in watch.entries
+        )
 
     def _entry(self, entry: Entry) -> Entry:
         return msgspec.structs.replace(entry, account=self.of(entry.account), handle=None)

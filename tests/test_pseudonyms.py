@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from detectors.accounts.creation import created_minute
 from detectors.accounts.declared import is_declared
 from detectors.events import MAX_ID_LENGTH, Change, Post, Profile, from_mapping
-from detectors.findings import account_key
+from detectors.findings import Subject, account_key
 from detectors.lists import Entry, Lists
 from detectors.text import fingerprint, read_entities
+from detectors.watching import Watched, WatchList
 from streams.pseudonyms import FOUND, PREFIX, SHOWN, Pseudonyms
 from streams.sources.posts import decode_item, encode_item
 
@@ -246,6 +247,14 @@ def test_a_whole_night_can_be_written_and_read_under_pseudonyms():
 
 
 # -- lists -----------------------------------------------------------------------------------------
+
+
+def test_a_watched_account_is_met_under_its_pseudonym_by_id_and_by_handle():
+    entry = Watched(name="the mayor", kind="candidate", accounts=("4711", "@TheMayor"), weight=5)
+    watch = ROOM.watched(WatchList([entry]))
+    for name in (ROOM.of("4711"), ROOM.handle("themayor")):
+        assert watch.relevance([Subject("target", name)], [], []).points == 100
+    assert watch.relevance([Subject("target", "4711")], [], []).points == 0
 
 
 def test_lists_of_real_ids_hold_of_posts_under_pseudonyms():
