@@ -18,6 +18,8 @@ class OpenGroup(Record, tag="open_groups"):
     why: Both
     """One sentence with figures, in English and French."""
     subject: Subject
+    template: str | None
+    """What its accounts copy; None where they copy no text."""
     accounts: int
     start_ms: int
     end_ms: int
@@ -65,6 +67,7 @@ class OpenGroups:
                 openness.kind,
                 openness.why,
                 finding.subjects[0],
+                finding.template,
                 finding.accounts_total,
                 finding.start_ms,
                 finding.end_ms,

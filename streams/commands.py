@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from detectors.events import Item
+from detectors.rules.sentences import shortened
 from detectors.severity import CRITICAL, NOTICE, WARNING
 from streams import metrics, payers, ranking, settings
 from streams.clock import clock_ms
@@ -215,7 +216,8 @@ def _print_summary(out: Console, numbers: dict[str, Any], run: Run, chosen: argp
     if numbers["open_groups"]:
         out.print("Open coordination, shown apart:")
     for group in numbers["open_groups"]:
-        out.print(f"  {group['kind']}: {printable(group['subject'])}. {printable(group[chosen.language])}")
+        named = group["subject"] if group["template"] is None else f"“{shortened(group['template'], 60)}”"
+        out.print(f"  {group['kind']}: {printable(named)}. {printable(group[chosen.language])}")
     if cases["notice"] and chosen.show != "notice":
         out.print(f"The {cases['notice']} notices are printed with --show notice.")
     if chosen.alerts:

@@ -148,6 +148,7 @@ def _open(group: OpenGroup) -> dict[str, Any]:
     return {
         "kind": group.kind,
         "subject": str(group.subject),
+        "template": group.template,
         "accounts": group.accounts,
         "start": instant(group.start_ms),
         "end": instant(group.end_ms),
