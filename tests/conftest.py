@@ -10,8 +10,8 @@ from servers import MakeKafka, MakeRedis, Own, need
 
 from deploy.servers import KafkaBroker, RedisServer, free_port, missing_for_kafka, missing_for_redis
 
-_SLOWEST = ("test_same_alerts.py", "test_chaos.py", "test_worker.py", "test_producer.py", "test_privacy.py")
-"""Files of minutes each: they come first, so that none is left to one process alone at the end."""
+_SLOWEST = ("test_same_alerts.py", "test_chaos.py")
+"""Files of minutes each: they come first, so that they are not left to one process alone at the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
