@@ -254,7 +254,6 @@ def _edge(edge: Edge) -> dict[str, Any]:
 
 def _trait(result: TraitResult) -> dict[str, Any]:
     """What the test of a trait gave; one that was found says so in a sentence."""
-    sentence = trait_said(result.name, [result])
     return {
         "name": result.name,
         "state": result.state,
@@ -263,5 +262,5 @@ def _trait(result: TraitResult) -> dict[str, Any]:
         "effect": result.effect,
         "p_value": result.p_value,
         "n": result.n,
-        "sentence": None if sentence is None else _both(sentence),
+        "sentence": _both(trait_said(result)) if result.state == "found" else None,
     }

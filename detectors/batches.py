@@ -297,6 +297,7 @@ class SignalBatch:
         """The same as one signal a (post, subject)."""
         signals = Signals(self.tick_ms, [], [], [], [], [], promotions=self.promotions)
         texts, tags, shares, mentions = signals.texts, signals.tags, signals.shares, signals.mentions
+        signals.posts = self.background.posts
         signals.listed = sum(map(self.listed.count, PUSHING))
         followed: dict[str, FollowerSignal] = {}
         rows = zip(
@@ -309,11 +310,9 @@ class SignalBatch:
             strict=True,
         )
         for post, member, print_, links, strangers, listed in rows:
-            canary = post.platform == CANARY
-            signals.posts += not canary
             if print_.key:
                 texts.append(TextSignal(member, post.text, print_.key, print_.folded))
-                signals.canaries += canary
+                signals.canaries += post.platform == CANARY
             repost = post.kind == "repost"
             if member.hashtags:
                 key = print_.key if not repost else text_key(post.ref_id) if post.ref_id else 0

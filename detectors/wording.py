@@ -24,8 +24,10 @@ def sentence(detector: str, reason: Check, tested: Collection[TraitResult] = ())
     if reason.code in sentences:
         said: Both = sentences[reason.code](reason.numbers)
         return said
-    # Rules that all detectors share.
-    return traits.trait_said(reason.code, tested) or joined_said(reason.numbers)
+    # Rules that all detectors share. The trait of the same name gives no points: "listed" is never it.
+    if reason.code == "listed":
+        return joined_said(reason.numbers)
+    return traits.trait_said(next(one for one in tested if one.name == reason.code))
 
 
 def summary(case: Case) -> Both:
@@ -59,7 +61,7 @@ def not_proved(case: Case) -> list[Both]:
     shared = (
         ({"bots", "bot_share"}, BOTS_NOT_PROVED),
         ({"listed"}, JOINED_NOT_PROVED),
-        (traits.TRAITS_BY_NAME.keys() - traits.WITHOUT_POINTS, traits.NOT_PROVED),
+        (traits.COUNTED, traits.NOT_PROVED),
     )
     return texts + [text for any_of, text in shared if not codes.isdisjoint(any_of)]
 

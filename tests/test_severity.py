@@ -12,8 +12,12 @@ from detectors import severity
 from detectors.findings import Finding, Subject
 from detectors.openness import OPEN_SHARE
 from detectors.rules.hashtags import CROWD, P_VALUE
+from detectors.rules.listed import joined
 from detectors.rules.near_duplicates import AIMED_ACCOUNTS, AIMED_BITS, COHESION
+from detectors.rules.traits import trait_said
 from detectors.severity import assess, severity_of
+from detectors.traits.results import TraitResult
+from detectors.wording import sentence
 
 TEXT = {
     "coincidence_bits": 0.0,
@@ -317,3 +321,9 @@ def test_every_rule_says_what_it_needs():
     for check in [*text().checks, *hashtag().checks]:
         assert len(check.needed) > 10
     assert severity.NOTICE < severity.WARNING < severity.CRITICAL
+
+
+def test_a_listed_trait_does_not_take_the_place_of_the_rule_of_the_lists_in_a_sentence():
+    reason = joined(5, 3, 20)
+    trait = TraitResult(name="listed", state="found", value=0.4, reference=0.01, n=20)
+    assert sentence("hashtags", reason, [trait]) == sentence("hashtags", reason) != trait_said(trait)

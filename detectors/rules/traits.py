@@ -29,7 +29,9 @@ NOT_PROVED: Both = (
     f"Ce que des comptes ont en commun ne prouve pas qu'ils agissent ensemble{NBSP}: admirateurs, nouveaux "
     "venus et régions ont aussi des points communs.",
 )
-TRAITS_BY_NAME = {trait.name: trait for trait in TRAITS}
+_TRAITS = {trait.name: trait for trait in TRAITS}
+COUNTED = _TRAITS.keys() - WITHOUT_POINTS
+"""Names of the traits that may give points."""
 
 
 def in_common(results: Collection[TraitResult], met: Collection[str]) -> list[Check]:
@@ -44,7 +46,7 @@ def in_common(results: Collection[TraitResult], met: Collection[str]) -> list[Ch
     found = [
         one
         for one in results
-        if one.state == "found" and one.name not in WITHOUT_POINTS and SAME.get(one.name) not in met
+        if one.state == "found" and one.name in COUNTED and SAME.get(one.name) not in met
     ]
     found.sort(key=lambda one: (-(one.effect or 0.0), one.name))
     return [
@@ -65,8 +67,6 @@ def in_common(results: Collection[TraitResult], met: Collection[str]) -> list[Ch
     ]
 
 
-def trait_said(code: str, results: Collection[TraitResult]) -> Both | None:
-    """The sentence of a trait that was found; None where the code is another rule's."""
-    trait = TRAITS_BY_NAME.get(code)
-    found = next((one for one in results if one.name == code and one.state == "found"), None)
-    return None if trait is None or found is None else trait.sentence(found)
+def trait_said(result: TraitResult) -> Both:
+    """The sentence of a trait that was found."""
+    return _TRAITS[result.name].sentence(result)
