@@ -226,7 +226,9 @@ class Album:
                 self._places[account] = place
             places.append(place)
         while max(places) >= len(self._table):
-            self._table = np.concatenate([self._table, np.full(len(self._table), _BLANK)])
+            # Twice as many, but near the bound not twice what will ever be used.
+            more = min(len(self._table), self.settings.max_accounts // 8 + 1)
+            self._table = np.concatenate([self._table, np.full(more, _BLANK)])
         return np.array(places, dtype=np.int64)
 
     def _forget(self) -> None:

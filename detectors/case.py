@@ -45,6 +45,7 @@ class CaseHead(Record, tag="cases"):
     answered: bool = True
     passed: bool = False
     split_from: str | None = None
+    deadline_ms: int = 0
 
 
 class CaseFinding(Record, tag="case_findings"):
@@ -91,6 +92,8 @@ class Case:
         """By the score, the distinct reasons and the accounts of the whole case; it never falls."""
         self.best = first
         self.fate = CaseFate()
+        self.deadline_ms = 0
+        """When it is to be looked at again, if nothing happens before."""
         self.closed_ms = 0
         """Tick at which it was closed; 0 while it is open."""
         self.verdict: Verdict | None = None
@@ -188,6 +191,7 @@ class Case:
             self.answered,
             self.passed,
             self.split_from,
+            self.deadline_ms,
         )
 
     def part(self, finding_id: str) -> CaseFinding | None:
@@ -223,7 +227,7 @@ class Case:
         case.detected_ms, case.published_ms = head.detected_ms, head.published_ms
         case.published_severity, case.closed_ms = head.published_severity, head.closed_ms
         case.verdict, case.answered = head.verdict, head.answered
-        case.passed, case.split_from = head.passed, head.split_from
+        case.passed, case.split_from, case.deadline_ms = head.passed, head.split_from, head.deadline_ms
         return case
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TypeVar
 
@@ -52,11 +52,10 @@ class CaseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class _Head(Record, tag="cases_head"):
-    """What the stage counts, and when the next revision is due."""
+    """What the stage counts, and the cases that have something to tell at its next look."""
 
     evicted: int
     number: int
-    wake_ms: int | None
     precision: dict[str, Precision]
     stirred: list[str]
 
@@ -82,7 +81,6 @@ class Cases:
         self._by_finding: dict[str, str] = {}
         self._by_account: dict[str, set[str]] = {}
         self._by_subject: dict[Subject, set[str]] = {}
-        self._wake_ms: int | None = None
         self._population: Callable[[], int] = lambda: 0
         self.past = PastCases(self.settings.max_past_accounts)
         self._closed: dict[str, Case] = {}
@@ -90,7 +88,7 @@ class Cases:
         self._closed_by_account: dict[str, set[str]] = {}
         self._closed_by_finding: dict[str, str] = {}
         self._stirred: dict[str, None] = {}
-        """Cases of which something was said, or became, since they last spoke."""
+        """Cases that grew, or of which something was said, or became, since they were last looked at."""
         self.precision: dict[str, Precision] = {}
         """What analysts have said of the cases that each detector had a part in."""
         self._passed: list[tuple[list[str], int]] = []
@@ -123,10 +121,9 @@ class Cases:
         }
         for case_id in grown:
             yield from self._merge(case_id, tick_ms)
-        if grown or self._stirred or (self._wake_ms is not None and self._wake_ms <= tick_ms):
-            yield from self._due(tick_ms)
-            yield from self._follow(tick_ms)
-            self._wake_ms = min((self._deadline(case, tick_ms) for case in self._open.values()), default=None)
+        stirred, self._stirred = self._stirred, {}
+        yield from self._due(stirred, tick_ms)
+        yield from self._follow(stirred, tick_ms)
 
     def note(self, fates: Sequence[FateSignal]) -> None:
         """Take in what became of accounts and posts, in canonical order."""
@@ -156,9 +153,8 @@ class Cases:
                 found.setdefault(post, set()).add(case.case_id)
         return found
 
-    def _follow(self, tick_ms: int) -> Iterator[Revision]:
+    def _follow(self, stirred: Iterable[str], tick_ms: int) -> Iterator[Revision]:
         """Tell what became of cases that are over."""
-        stirred, self._stirred = self._stirred, {}
         for case_id in stirred:
             case = self._closed.get(case_id)
             if case is not None and case.speaks(tick_ms):
@@ -166,7 +162,7 @@ class Cases:
 
     def next_deadline_ms(self) -> int | None:
         """When the next revision is due without any new finding; None while nothing waits."""
-        return self._wake_ms
+        return min((case.deadline_ms for case in self._open.values()), default=None)
 
     def finish(self, tick_ms: int) -> Iterator[Revision]:
         """Tell what a cool-down still holds back, at the end of the input. Cases stay open."""
@@ -238,6 +234,7 @@ class Cases:
     def _give(self, case: Case, judged: Judged) -> None:
         finding = judged.finding
         case.take(judged)
+        self._stirred[case.case_id] = None
         self._changed.add(case.case_id)
         self._changed_findings.add((case.case_id, finding.finding_id))
         case.indexed.update(finding.accounts)
@@ -309,8 +306,11 @@ class Cases:
             return min(close_ms, verdict.until_ms)
         return close_ms
 
-    def _due(self, tick_ms: int) -> Iterator[Revision]:
+    def _due(self, stirred: Container[str], tick_ms: int) -> Iterator[Revision]:
+        """Look at the cases that have changed, and at those whose time has come."""
         for case in list(self._open.values()):
+            if case.deadline_ms > tick_ms and case.case_id not in stirred:
+                continue
             rises = case.severity != case.published_severity
             due = self._deadline(case, tick_ms) <= tick_ms
             if case.speaks(tick_ms):
@@ -318,6 +318,8 @@ class Cases:
                     yield self._publish(case, tick_ms)
             elif due:
                 yield from self._close(case, tick_ms)
+            case.deadline_ms = self._deadline(case, tick_ms)
+            self._changed.add(case.case_id)
         while len(self._open) > self.settings.max_cases:
             self.evicted += 1
             silent = min(self._open.values(), key=lambda case: case.last_post_ms)
@@ -430,7 +432,7 @@ class Cases:
         )
 
     def _head_record(self) -> _Head:
-        return _Head(self.evicted, self._number, self._wake_ms, self.precision, list(self._stirred))
+        return _Head(self.evicted, self._number, self.precision, list(self._stirred))
 
     @refusing
     def restore(self, saved: Saved) -> None:
@@ -438,7 +440,7 @@ class Cases:
         self.past.restore(saved)
         head = self._head.read(saved)
         if head is not None:
-            self.evicted, self._number, self._wake_ms = head.evicted, head.number, head.wake_ms
+            self.evicted, self._number = head.evicted, head.number
             self.precision, self._stirred = head.precision, dict.fromkeys(head.stirred)
         parts: dict[str, list[CaseFinding]] = {}
         for key, part in self._parts.read(saved):
