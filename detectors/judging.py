@@ -7,7 +7,7 @@ see all of them. Few things come here, so one partition is enough.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -34,6 +34,7 @@ from detectors.state import Changes, Record, Saved, Sheet, merged, refusing
 from detectors.traits.results import TraitResult
 from detectors.traits.testing import Traits, TraitSettings
 from detectors.verdicts import Verdict
+from detectors.windows import TimeSettings
 
 MINUTE_MS = 60_000
 _LATELY_S = 2 * 3600
@@ -52,6 +53,46 @@ class Found(msgspec.Struct, array_like=True):
     """accounts reposted, to be set against comparable ones first."""
 
 
+class JudgeSettings(Protocol):
+    """The sections of the settings that this stage reads."""
+
+    @property
+    def time(self) -> TimeSettings:
+        """Of ticks."""
+
+    @property
+    def cases(self) -> CaseSettings:
+        """Of cases."""
+
+    @property
+    def pairs(self) -> PairSettings:
+        """Of accounts that share things again."""
+
+    @property
+    def networks(self) -> NetworkSettings:
+        """Of groups of such pairs."""
+
+    @property
+    def fate(self) -> FateSettings:
+        """Of waves of suspensions and deletions."""
+
+    @property
+    def purges(self) -> PurgeSettings:
+        """Of accounts that lose followers together."""
+
+    @property
+    def album(self) -> AlbumSettings:
+        """Of how accounts look."""
+
+    @property
+    def communities(self) -> CommunitySettings:
+        """Of groups to compare with."""
+
+    @property
+    def traits(self) -> TraitSettings:
+        """Of what a group has in common."""
+
+
 class _Head(Record, tag="judge"):
     """What the stage counts, where it is in time, and the canary's findings that nobody has taken away."""
 
@@ -65,39 +106,24 @@ class Judge:
 
     Parameters
     ----------
-    cases : CaseSettings
-    pairs : PairSettings
-    tick_ms : int
-        Length of a tick.
+    settings : JudgeSettings
     on_judged : callable, optional
         Called with every judged finding, alerted or not.
     """
 
-    def __init__(
-        self,
-        cases: CaseSettings,
-        pairs: PairSettings,
-        tick_ms: int,
-        on_judged: Callable[[Judged], None] | None = None,
-        networks: NetworkSettings | None = None,
-        fate: FateSettings | None = None,
-        purges: PurgeSettings | None = None,
-        album: AlbumSettings | None = None,
-        communities: CommunitySettings | None = None,
-        traits: TraitSettings | None = None,
-    ) -> None:
+    def __init__(self, settings: JudgeSettings, on_judged: Callable[[Judged], None] | None = None) -> None:
         self.background = ScoreBackground()
         self.tag_references = References("tags", hashtags.LEAST)
         self.source_references = References("sources", amplification.LEAST)
-        self.repetition = Repetition(pairs)
-        self.networks = Networks(networks, pairs.window_hours)
-        self.fate = Fate(fate)
-        self.purges = PurgesTogether(purges)
-        self.gaps = Gaps(tick_ms)
-        self.album = Album(album)
-        self.communities = Communities(communities)
-        self.traits = Traits(traits)
-        self.cases = Cases(cases)
+        self.repetition = Repetition(settings.pairs)
+        self.networks = Networks(settings.networks, settings.pairs.window_hours)
+        self.fate = Fate(settings.fate)
+        self.purges = PurgesTogether(settings.purges)
+        self.gaps = Gaps(settings.time.tick_s * 1000)
+        self.album = Album(settings.album)
+        self.communities = Communities(settings.communities)
+        self.traits = Traits(settings.traits)
+        self.cases = Cases(settings.cases)
         self.lists = Lists()
         """The room's lists; whoever has new ones puts them here between two ticks."""
         self.heard = 0
@@ -107,7 +133,7 @@ class Judge:
         self.open_groups = OpenGroups()
         self.canaries: list[Finding] = []
         """Findings of the canary since they were last taken away by who measures it."""
-        self._tick_ms = tick_ms
+        self._tick_ms = settings.time.tick_s * 1000
         self._on_judged = on_judged
         self.last_tick = 0
         self._head = Sheet(_Head)

@@ -51,6 +51,7 @@ from detectors.judging import Found, Judge
 from detectors.pairs import Pairs, PairSettings, Repetition
 from detectors.state import HEAD, Blocks, Saved, StateError, applied, merged, pack, unpack
 from detectors.windows import TickBuffer, TimeSettings, canonical_order
+from streams.embedded import Settings
 
 few = settings(max_examples=4, derandomize=True, deadline=None)
 seeds = st.integers(0, 10**6)
@@ -141,7 +142,7 @@ class Chain:
         self.hashtags = Hashtags(hashtags)
         self.shared = CoSharing()
         self.pairs = Pairs()
-        self.judge = Judge(CaseSettings(close_minutes=20), PairSettings(), TICK, networks=ANY_CHANCE)
+        self.judge = Judge(Settings(cases=CaseSettings(close_minutes=20), networks=ANY_CHANCE))
         self.inputs: dict[str, list[Any]] = {}
 
     @property
@@ -395,14 +396,15 @@ KINDS = {
     ),
     "repetition": Kept(lambda: Repetition(SHORT_PAIRS), given_to("repeated"), feed_repetition),
     "judge": Kept(
-        lambda: Judge(CaseSettings(), SHORT_PAIRS, TICK, networks=ANY_CHANCE), given_to("judge"), feed_judge
+        lambda: Judge(Settings(pairs=SHORT_PAIRS, networks=ANY_CHANCE)), given_to("judge"), feed_judge
     ),
     "judge of short cases": Kept(
         lambda: Judge(
-            CaseSettings(close_minutes=9, overlap=0.3),
-            SHORT_PAIRS,
-            TICK,
-            networks=NetworkSettings(chance=1e9),
+            Settings(
+                cases=CaseSettings(close_minutes=9, overlap=0.3),
+                pairs=SHORT_PAIRS,
+                networks=NetworkSettings(chance=1e9),
+            )
         ),
         given_to("judge"),
         feed_judge,
@@ -743,7 +745,7 @@ def test_numbers_of_texts_may_go_round():
 
 def test_a_restored_case_knows_what_it_ever_had():
     """Its index, its subjects and the order of its findings: they decide what joins it much later."""
-    judge = Judge(CaseSettings(), PairSettings(), TICK)
+    judge = Judge(Settings())
     for step in inputs(0)["judge"]:
         list(judge.take(*step))
     for case in list(judge.cases._open.values()):
@@ -753,7 +755,7 @@ def test_a_restored_case_knows_what_it_ever_had():
             )
             for one in (less, msgspec.structs.replace(less, subjects=finding.subjects)):
                 list(judge.cases.take([Judged(one, assessment)], judge.last_tick))
-    again = Judge(CaseSettings(), PairSettings(), TICK)
+    again = Judge(Settings())
     again.restore(applied({}, judge.changes(everything=True)))
     assert judge.cases._by_account == again.cases._by_account
     assert judge.cases._by_subject == again.cases._by_subject

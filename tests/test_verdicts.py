@@ -9,8 +9,8 @@ from test_cases import TICK, judged, people
 
 from detectors.cases import Cases, CaseSettings
 from detectors.judging import Judge
-from detectors.pairs import PairSettings
 from detectors.verdicts import Precision, Verdict
+from streams.embedded import Settings
 
 HOUR = 60 * MINUTE
 
@@ -126,7 +126,7 @@ def test_a_verdict_outlives_a_restart():
 
 
 def test_a_verdict_is_in_force_at_its_time_though_no_post_comes():
-    judge = Judge(CaseSettings(), PairSettings(), TICK)
+    judge = Judge(Settings())
     (told,) = judge.cases.take([judged("f", people(0, 10), TICK, 50)], TICK)
     judge.hear(msgspec.structs.replace(verdict(told.case.case_id), at_ms=6 * TICK - 1))
     assert list(judge.silence(6 * TICK - 1)) == []
