@@ -9,7 +9,9 @@ Seconds measure the machine and its neighbours. So everything is measured in one
 
 * *pipeline*: what `vigie replay` does with a sorted file, from the bytes of the file to the alerts: lines
   cut, decoded and checked, ticks, accounts, near-duplicates, hashtags, co-sharing, pairs, cases;
-* *pipeline, sorting*: the same, with the posts sorted first, as for an archive in any order;
+* *without traits*: the same, but groups are only found, and not set against chance by what their accounts
+  have in common: no looks are gathered and none compared;
+* *pipeline, sorting*: as *pipeline*, with the posts sorted first, as for an archive in any order;
 * *naive*: `benchmarks/naive.py`, the first attempt that everybody writes, over the first lines only.
 
 The traffic is simulated (`streams.simulate`: ordinary people in French and English, heavy-tailed authors,
@@ -55,7 +57,10 @@ from detectors.groups.references import References
 from detectors.groups.rising import Rising
 from detectors.groups.targets import Targets
 from detectors.judging import Judge
+from detectors.looks import Look
 from detectors.pairs import Pairs, Repetition
+from detectors.traits.results import TraitResult
+from detectors.traits.testing import Traits
 from detectors.windows import TickBuffer
 from streams.embedded import Pipeline, spare_collector
 from streams.replay import Run, play
@@ -154,14 +159,36 @@ def run_pipeline(stream: Traffic) -> int:
     return replay(stream.path, sort=False)
 
 
+def run_without_traits(stream: Traffic) -> int:
+    """The same, with groups found and told, and no traits tested."""
+    pipeline = Pipeline()
+    pipeline.accounts = _Unlooked(pipeline.settings.accounts)
+    pipeline.judge.traits = _Untested(pipeline.settings.traits)
+    return replay(stream.path, sort=False, pipeline=pipeline)
+
+
+class _Unlooked(stage.Accounts):
+    """Accounts whose looks are not gathered."""
+
+    def _looks(self, *_: Any) -> list[Look]:
+        return []
+
+
+class _Untested(Traits):
+    """Traits that nothing is tested for."""
+
+    def test(self, *_: Any) -> list[TraitResult]:
+        return []
+
+
 def run_sorting(stream: Traffic) -> int:
     """The same, with the posts sorted first."""
     return replay(stream.path, sort=True)
 
 
-def replay(path: Path, *, sort: bool) -> int:
+def replay(path: Path, *, sort: bool, pipeline: Pipeline | None = None) -> int:
     """Run the product's pipeline over a file; return the posts processed."""
-    pipeline = Pipeline()
+    pipeline = pipeline or Pipeline()
     batches = formats.posts_of([formats.open_source(path, "posts")], Tally())
     for _ in play(in_order(batches) if sort else batches, pipeline, Run()):
         pass
@@ -180,6 +207,7 @@ def run_naive(stream: Traffic) -> int:
 RUNS: dict[str, Callable[[Traffic], int]] = {
     "orjson": run_orjson,
     "pipeline": run_pipeline,
+    "without traits": run_without_traits,
     "pipeline, sorting": run_sorting,
     "naive": run_naive,
 }

@@ -101,6 +101,10 @@ class Cases:
     def __len__(self) -> int:
         return len(self._open)
 
+    def open_cases(self) -> list[Case]:
+        """The cases that are open now, the oldest first: a copy, which another thread may read."""
+        return list(self._open.values())
+
     def take(
         self, judged: list[Judged], tick_ms: int, population: Callable[[], int] = lambda: 0
     ) -> Iterator[Revision]:

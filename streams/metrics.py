@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import resource
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Literal
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, start_http_server
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
+from detectors.alerts import DETECTORS
+from detectors.case import Case
 from detectors.events import REASONS
+from streams.alert_delays import AlertDelays
 from streams.embedded import Pipeline
+from streams.leading import Leading
 from streams.sources.opening import InputError
 from streams.sources.records import Tally
 
-if TYPE_CHECKING:  # the Kafka client is not loaded where it is not used
+if TYPE_CHECKING:  # neither Kafka nor a live network is loaded where it is not used
     from streams.kafka.producer import Producer
+    from streams.sources.live.feed import Feed
 
 SEVERITIES = ("notice", "warning", "critical")
+HOST = "127.0.0.1"
+_RANKS = 10
 
 
 @dataclass(frozen=True)
@@ -28,10 +44,39 @@ class Described:
     """One metric: its name, type, labels and meaning."""
 
     name: str
-    kind: Literal["counter", "gauge"]
+    kind: Literal["counter", "gauge", "histogram"]
     labels: tuple[str, ...]
     help: str
 
+
+ROOM_METRICS: tuple[Described, ...] = (
+    Described("vigie_cases_open", "gauge", ("severity",), "Cases open now, by severity."),
+    Described(
+        "vigie_cases_open_by_detector",
+        "gauge",
+        ("detector",),
+        "Cases open now, each under the detector of its strongest finding.",
+    ),
+    Described(
+        "vigie_top_hashtag_accounts",
+        "gauge",
+        ("rank",),
+        "Accounts on the ten hashtags that have most of them; rank 1 has most.",
+    ),
+    Described(
+        "vigie_top_hashtag_bot_share",
+        "gauge",
+        ("rank",),
+        "Expected share of automated accounts on the same ten; absent where too little is known.",
+    ),
+    Described(
+        "vigie_alert_delay_seconds",
+        "histogram",
+        (),
+        "From the newest post of a new case to its first alert; of a recording, its age.",
+    ),
+)
+"""What the room looks at, by whoever judges cases. Hashtags have ranks here: names would have no bound."""
 
 METRICS: tuple[Described, ...] = (
     Described("vigie_posts_read_total", "counter", (), "Valid posts read from the input."),
@@ -42,7 +87,6 @@ METRICS: tuple[Described, ...] = (
     Described("vigie_events_total", "counter", (), "Valid records that are no posts (deletions, profiles)."),
     Described("vigie_findings_total", "counter", (), "Findings judged, alerted or not."),
     Described("vigie_alerts_total", "counter", ("severity",), "Alerts published (revisions of cases)."),
-    Described("vigie_cases_open", "gauge", (), "Cases open now."),
     Described(
         "vigie_watermark_seconds", "gauge", (), "Event time up to which all is judged, since the epoch."
     ),
@@ -54,6 +98,9 @@ METRICS: tuple[Described, ...] = (
     Described(
         "vigie_store_evicted_total", "counter", ("store",), "Entries forgotten for want of room, by store."
     ),
+    Described("vigie_memory_bytes", "gauge", (), "Memory of the process."),
+    Described("vigie_cpu_seconds_total", "counter", (), "Processor time of the process."),
+    *ROOM_METRICS,
 )
 """What a pipeline in one process tells: `vigie replay`."""
 
@@ -94,8 +141,28 @@ PRODUCER_METRICS: tuple[Described, ...] = (
         (),
         "Event time up to which nothing more is admitted, since the epoch.",
     ),
+    Described("vigie_producer_memory_bytes", "gauge", (), "Memory of the process."),
+    Described("vigie_producer_cpu_seconds_total", "counter", (), "Processor time of the process."),
 )
 """What `vigie produce` tells."""
+
+FEED_METRICS: tuple[Described, ...] = (
+    Described(
+        "vigie_feed_reached_timestamp_seconds",
+        "gauge",
+        (),
+        "Up to when the network was read, since the epoch; stands still while it cannot be reached.",
+    ),
+    Described("vigie_feed_messages_total", "counter", (), "Messages received, with a post or an event."),
+    Described("vigie_feed_repeated_total", "counter", (), "Posts and events that had come before."),
+    Described("vigie_feed_reconnects_total", "counter", (), "Connections made after one that was lost."),
+    Described("vigie_feed_rate_limits_total", "counter", (), "Answers that said to come back later."),
+    Described("vigie_feed_errors_total", "counter", (), "What ended or prevented connections."),
+    Described(
+        "vigie_feed_gaps_total", "counter", (), "Stretches of which the network offers nothing any more."
+    ),
+)
+"""What the connection to a live network tells, under `vigie watch` and `vigie produce`."""
 
 WORKER_METRICS: tuple[Described, ...] = (
     Described(
@@ -179,13 +246,30 @@ WORKER_METRICS: tuple[Described, ...] = (
         ("store",),
         "Entries forgotten for want of room, by store.",
     ),
+    Described("vigie_worker_memory_bytes", "gauge", (), "Memory of the process."),
+    Described("vigie_worker_cpu_seconds_total", "counter", (), "Processor time of the process."),
+    *ROOM_METRICS,
 )
 """What `vigie worker` tells."""
 
+DELIVERY_METRICS: tuple[Described, ...] = (
+    Described(
+        "vigie_deliveries_total",
+        "counter",
+        ("receiver", "outcome"),
+        "Deliveries to receivers by what became of them: delivered, retried (failed, and tried again), "
+        "superseded (a newer revision took its place), dead (given up, in a file), lost (not even that).",
+    ),
+    Described("vigie_deliveries_waiting", "gauge", ("receiver",), "Cases that wait for a receiver."),
+)
+"""What `vigie notify` tells, and `vigie replay` and `vigie watch` where receivers are set."""
+
 COMPONENTS: dict[str, tuple[Described, ...]] = {
-    "replay": METRICS,
-    "produce": PRODUCER_METRICS,
+    "replay": METRICS + DELIVERY_METRICS,
+    "watch": METRICS + FEED_METRICS + DELIVERY_METRICS,
+    "produce": PRODUCER_METRICS + FEED_METRICS,
     "worker": WORKER_METRICS,
+    "notify": DELIVERY_METRICS,
 }
 """Every metric that Vigie exposes, by the command that does."""
 
@@ -193,20 +277,74 @@ COMPONENTS: dict[str, tuple[Described, ...]] = {
 class PipelineCollector(Collector):
     """Reads the pipeline's own counters when Prometheus asks, so that counting costs nothing per post."""
 
-    def __init__(self, pipeline: Pipeline, tally: Tally, alerts: dict[str, int]) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        tally: Tally,
+        alerts: dict[str, int],
+        leading: Leading | None = None,
+        delays: AlertDelays | None = None,
+    ) -> None:
         self._pipeline = pipeline
         self._tally = tally
         self._alerts = alerts
+        self._leading, self._delays = leading or Leading(), delays or AlertDelays()
 
     def collect(self) -> Iterator[Metric]:
         """All metrics, in the order of `METRICS`."""
+        room = room_values(self._pipeline.judge.cases.open_cases(), self._leading, self._delays)
         for described in METRICS:
-            values = _VALUES[described.name](self._pipeline, self._tally, self._alerts)
+            if described.name in room:
+                values = room[described.name]
+            else:
+                values = _VALUES[described.name](self._pipeline, self._tally, self._alerts)
             yield family(described, values)
 
 
+class FeedCollector(Collector):
+    """Reads the counters of a live network's feed when Prometheus asks."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics, in the order of `FEED_METRICS`."""
+        for described in FEED_METRICS:
+            yield family(described, {"": _FEED_VALUES[described.name](self._feed)})
+
+
+def room_values(
+    cases: Collection[Case], leading: Leading, delays: AlertDelays
+) -> dict[str, dict[str, float]]:
+    """The values of `ROOM_METRICS`, by name and label."""
+    severities = Counter(str(case.severity) for case in cases)
+    detectors = Counter(case.best.finding.detector for case in cases)
+    top = {str(rank): one for rank, one in enumerate(leading.top("hashtag", _RANKS), 1)}
+    return {
+        "vigie_cases_open": {name: severities[name] for name in SEVERITIES},
+        "vigie_cases_open_by_detector": {name: detectors[name] for name in DETECTORS},
+        "vigie_top_hashtag_accounts": {rank: one.accounts for rank, one in top.items()},
+        "vigie_top_hashtag_bot_share": {
+            rank: one.bot_share for rank, one in top.items() if one.bot_share is not None
+        },
+        "vigie_alert_delay_seconds": delays.cumulative(),
+    }
+
+
+def memory_bytes() -> float:
+    """Memory that the process holds; where the system does not say, the most that it ever held."""
+    try:
+        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    except OSError:
+        return 1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(int(pages) * resource.getpagesize())
+
+
 def family(described: Described, values: dict[str, float]) -> Metric:
-    """One metric with its values, by label."""
+    """One metric with its values, by label; of a histogram by upper end, with their sum."""
+    if described.kind == "histogram":
+        buckets = [(end, count) for end, count in values.items() if end != "sum"]
+        return HistogramMetricFamily(described.name, described.help, buckets, values["sum"])
     family: CounterMetricFamily | GaugeMetricFamily
     if described.kind == "counter":
         family = CounterMetricFamily(described.name, described.help, labels=described.labels)
@@ -240,7 +378,6 @@ _VALUES: dict[str, _Read] = {
     "vigie_events_total": lambda p, t, a: {"": t.events},
     "vigie_findings_total": lambda p, t, a: {"": p.judge.judged},
     "vigie_alerts_total": lambda p, t, a: {name: a.get(name, 0) for name in SEVERITIES},
-    "vigie_cases_open": lambda p, t, a: {"": len(p.judge.cases)},
     "vigie_watermark_seconds": lambda p, t, a: {"": p.buffer.watermark_ms / 1000},
     "vigie_posts_held": lambda p, t, a: {"": p.buffer.held},
     "vigie_near_duplicate_candidates_total": lambda p, t, a: {"": p.stores()["texts"].candidates},
@@ -248,6 +385,18 @@ _VALUES: dict[str, _Read] = {
     "vigie_near_duplicate_verified_total": lambda p, t, a: {"": p.stores()["texts"].verified},
     "vigie_store_entries": lambda p, t, a: {name: len(store) for name, store in p.stores().items()},
     "vigie_store_evicted_total": lambda p, t, a: {name: store.evicted for name, store in p.stores().items()},
+    "vigie_memory_bytes": lambda p, t, a: {"": memory_bytes()},
+    "vigie_cpu_seconds_total": lambda p, t, a: {"": time.process_time()},
+}
+
+_FEED_VALUES: dict[str, Callable[[Feed], float]] = {
+    "vigie_feed_reached_timestamp_seconds": lambda f: f.reached_ms() / 1000,
+    "vigie_feed_messages_total": lambda f: f.counts.received,
+    "vigie_feed_repeated_total": lambda f: f.counts.duplicates,
+    "vigie_feed_reconnects_total": lambda f: f.counts.reconnects,
+    "vigie_feed_rate_limits_total": lambda f: f.counts.rate_limits,
+    "vigie_feed_errors_total": lambda f: f.counts.errors.total(),
+    "vigie_feed_gaps_total": lambda f: f.counts.gaps_total,
 }
 
 _PRODUCER_VALUES: dict[str, Callable[[Producer, Tally], dict[str, float]]] = {
@@ -263,11 +412,13 @@ _PRODUCER_VALUES: dict[str, Callable[[Producer, Tally], dict[str, float]]] = {
     "vigie_producer_canaries_total": lambda p, t: {"": p.counts.canaries},
     "vigie_producer_waiting_bytes": lambda p, t: {"": p.waiting_bytes},
     "vigie_producer_watermark_seconds": lambda p, t: {"": p.gate.watermark_ms / 1000},
+    "vigie_producer_memory_bytes": lambda p, t: {"": memory_bytes()},
+    "vigie_producer_cpu_seconds_total": lambda p, t: {"": time.process_time()},
 }
 
 
-def serve(port: int, collector: Collector) -> tuple[WSGIServer, Thread]:
-    """Serve the metrics on 127.0.0.1.
+def serve(port: int, *collectors: Collector, host: str = HOST) -> tuple[WSGIServer, Thread]:
+    """Serve the metrics, to this computer only unless told otherwise.
 
     Raises
     ------
@@ -275,9 +426,10 @@ def serve(port: int, collector: Collector) -> tuple[WSGIServer, Thread]:
         When the port is taken.
     """
     registry = CollectorRegistry()
-    registry.register(collector)
+    for collector in collectors:
+        registry.register(collector)
     try:
-        return start_http_server(port, addr="127.0.0.1", registry=registry)
+        return start_http_server(port, addr=host, registry=registry)
     except OSError as problem:
         raise InputError(
             f"The metrics port {port} cannot be used: {problem.strerror}. Choose another with --metrics-port."
@@ -287,8 +439,11 @@ def serve(port: int, collector: Collector) -> tuple[WSGIServer, Thread]:
 def as_markdown() -> str:
     """The table of all metrics, as it stands in the documentation."""
     rows = ["| metric | of | type | labels | meaning |", "|---|---|---|---|---|"]
+    told_by: dict[Described, list[str]] = {}
     for component, described in COMPONENTS.items():
         for one in described:
-            labels = ", ".join(f"`{label}`" for label in one.labels) or "-"
-            rows.append(f"| `{one.name}` | `vigie {component}` | {one.kind} | {labels} | {one.help} |")
+            told_by.setdefault(one, []).append(f"`vigie {component}`")
+    for one, components in told_by.items():
+        labels = ", ".join(f"`{label}`" for label in one.labels) or "-"
+        rows.append(f"| `{one.name}` | {', '.join(components)} | {one.kind} | {labels} | {one.help} |")
     return "\n".join(rows) + "\n"

@@ -19,7 +19,7 @@ from streams import cli, settings
 from streams.sources.opening import InputError
 
 ROOT = Path(__file__).parent.parent
-CLIENTS = {"topics", "simulate", "producer", "alerts"}  # they serve nothing, so nothing can be asked of them
+CLIENTS = {"topics", "simulate", "producer", "alerts"}  # they end by themselves, or serve nothing
 PINNED = re.compile(r"[\w./-]+:v?\d+\.\d+\.\d+[\w.-]*")
 
 
@@ -110,13 +110,27 @@ def test_the_producer_sends_what_was_simulated() -> None:
     assert SERVICES["producer"]["command"][1] == f"{folder}/posts.jsonl"
 
 
+def scraped(job: str) -> dict[str, Any]:
+    """Where Prometheus looks for the targets of a job."""
+    jobs = {one["job_name"]: one for one in read("deploy/prometheus/prometheus.yml")["scrape_configs"]}
+    (found,) = jobs[job]["dns_sd_configs"]
+    return dict(found)
+
+
 def test_prometheus_scrapes_every_worker() -> None:
-    (job,) = read("deploy/prometheus/prometheus.yml")["scrape_configs"]
-    (found,) = job["dns_sd_configs"]
+    found = scraped("vigie-worker")
     in_force = settings.load(environment=ours(SERVICES["worker"]["environment"]))
     assert (found["names"], found["type"], found["port"]) == (["worker"], "A", in_force.worker.port)
     assert SERVICES["worker"]["expose"] == [str(in_force.worker.port)]
     assert f":{in_force.worker.port}/" in SERVICES["worker"]["healthcheck"]["test"][-1]
+
+
+def test_prometheus_scrapes_the_producer() -> None:
+    found = scraped("vigie-producer")
+    chosen = cli.parser().parse_args(SERVICES["producer"]["command"])
+    assert (found["names"], found["type"], found["port"]) == (["producer"], "A", chosen.metrics_port)
+    assert chosen.metrics_host == "0.0.0.0"
+    assert SERVICES["producer"]["expose"] == [str(chosen.metrics_port)]
 
 
 def test_prometheus_takes_its_settings() -> None:
@@ -135,6 +149,12 @@ def test_alertmanager_and_grafana_fit_in() -> None:
     assert alerting["route"]["receiver"] in [receiver["name"] for receiver in alerting["receivers"]]
     (source,) = read("deploy/grafana/provisioning/datasources/prometheus.yml")["datasources"]
     assert urlsplit(source["url"]).hostname in SERVICES
+    (provider,) = read("deploy/grafana/provisioning/dashboards/vigie.yml")["providers"]
+    mounts = dict(mount.split(":")[:2] for mount in SERVICES["grafana"]["volumes"])
+    inside = provider["options"]["path"]
+    assert mounts["./deploy/grafana/dashboards"] == inside
+    home = SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert (ROOT / "deploy/grafana/dashboards" / home.removeprefix(f"{inside}/")).is_file()
     (managers,) = read("deploy/prometheus/prometheus.yml")["alerting"]["alertmanagers"]
     assert managers["static_configs"][0]["targets"][0].split(":")[0] in SERVICES
 

@@ -25,7 +25,8 @@ from streams.clock import clock_ms
 from streams.kafka.settings import WorkerSettings
 from streams.kafka.tasks import AccountsTask, CasesTask
 from streams.kafka.worker import STUCK, Running, Worker, leave
-from streams.metrics import SEVERITIES, WORKER_METRICS, family
+from streams.leading import Leading
+from streams.metrics import SEVERITIES, WORKER_METRICS, family, memory_bytes, room_values
 from streams.sources.opening import InputError
 
 OUTCOMES = ("processed", "duplicate", "late", "dead", "shed", "events")
@@ -153,8 +154,12 @@ class WorkerCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """All metrics, in the order of `WORKER_METRICS`."""
+        worker = self._worker
+        cases = [case for task in _cases(worker) for case in task.judge.cases.open_cases()]
+        room = room_values(cases, worker.leading() or Leading(), worker.delays)
         for described in WORKER_METRICS:
-            yield family(described, _VALUES[described.name](self._worker))
+            name = described.name
+            yield family(described, room[name] if name in room else _VALUES[name](worker))
 
 
 def _accounts(worker: Worker) -> list[AccountsTask]:
@@ -223,4 +228,6 @@ _VALUES: dict[str, Callable[[Worker], dict[str, float]]] = {
     },
     "vigie_worker_store_entries": lambda w: _stores(w, len),
     "vigie_worker_store_evicted_total": lambda w: _stores(w, lambda store: store.evicted),
+    "vigie_worker_memory_bytes": lambda w: {"": memory_bytes()},
+    "vigie_worker_cpu_seconds_total": lambda w: {"": time.process_time()},
 }

@@ -20,15 +20,17 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
+import orjson
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from detectors.alerts import instant
 from detectors.state import STATE_FORMAT, Changes, StateError, overlaid
+from streams.alert_delays import AlertDelays
 from streams.clock import clock_ms
 from streams.embedded import Settings
-from streams.kafka import clients, security, topics
+from streams.kafka import clients, leading, security, topics
 from streams.kafka.checkpoints import (
     Checkpoints,
     Head,
@@ -44,6 +46,7 @@ from streams.kafka.room import listen
 from streams.kafka.stretches import Output
 from streams.kafka.tasks import AccountsTask, CasesTask, PairsTask, SubjectsTask, Task
 from streams.kafka.tasks.records import Record, dead_letter
+from streams.leading import Leading
 from streams.room import Room
 from streams.watch_file import read_watch
 
@@ -153,6 +156,7 @@ class Worker:
         """Tasks that began without their checkpoint although they had run before."""
         self.repeats = 0
         """Alerts that were not sent again."""
+        self.delays = AlertDelays()
         self.generation = -1
         # By topic: what stages tell each other, silence included, would hide that no post can be read.
         self._recent: dict[str, deque[bool]] = {topic: deque(maxlen=_RECENT) for topic in INPUTS}
@@ -215,7 +219,12 @@ class Worker:
             leave(0)  # nothing has begun that would have to be brought to an end
         timers += [
             asyncio.create_task(self._guarded(part))
-            for part in (self.outbox.run(producer), self._checkpoints(), self.app.work())
+            for part in (
+                self.outbox.run(producer),
+                self._checkpoints(),
+                leading.tell(self.settings, self.leading),
+                self.app.work(),
+            )
         ]
         await stop.wait()
         _log.info("stopping")
@@ -297,6 +306,9 @@ class Worker:
         if self.settings.privacy.pseudonyms:
             said = [without_content(one) if one.topic == "dead-letters" else one for one in said]
         self.outbox.put(said)
+        for one in said:
+            if one.topic == "alerts":
+                self.delays.note(orjson.loads(one.value))
         return any(one.topic == "dead-letters" for one in said)
 
     def _is_repeat(self, running: Running, output: Output) -> bool:
@@ -357,6 +369,11 @@ class Worker:
             for topic, offset in list(running.offsets.items()):
                 waiting[topic] += max(0, self.app.highwater(self._tp(topic, partition)) - offset)
         return waiting
+
+    def leading(self) -> Leading | None:
+        """What leads the stream, if it is this worker that judges it."""
+        running = self.tasks.get(("cases", 0))
+        return running.task.leading if running and isinstance(running.task, CasesTask) else None
 
     def unconfirmed_ms(self, now_ms: int) -> int:
         """How long the oldest record that the broker has not taken has waited."""

@@ -18,6 +18,7 @@ from streams.embedded import Settings
 from streams.kafka.stretches import Inbox, Output
 from streams.kafka.tasks.records import Record, names, taken
 from streams.kafka.tasks.sampling import Sampling
+from streams.leading import Leading
 from streams.room import Room
 
 ALERT_HEADERS = [("content-type", b"application/cloudevents+json")]
@@ -56,17 +57,9 @@ class CasesTask:
             names("accounts", partitions), Background | None, "background"
         )
         self.sampling = Sampling()
-        self.judge = Judge(
-            settings.cases,
-            settings.pairs,
-            settings.time.tick_s * 1000,
-            networks=settings.networks,
-            fate=settings.fate,
-            purges=settings.purges,
-            album=settings.album,
-            communities=settings.communities,
-            traits=settings.traits,
-        )
+        self.leading = Leading()
+        """What leads the stream. For show, so it is not saved: it is known again within minutes."""
+        self.judge = Judge(settings, lambda one: self.leading.note(one, one.finding.judged_ms))
         self.alerts: dict[str, int] = {"notice": 0, "warning": 0, "critical": 0}
         self.canary_ms = 0
         """Wall time at which the newest canary was seen; 0 before the first."""
@@ -126,6 +119,7 @@ class CasesTask:
             yield from self._alerts(self.judge.take(tick_ms, everything, ties, background))
         yield from self._alerts(self.judge.silence(limit))
         self.time_ms = max(self.time_ms, limit)
+        self.leading.advance(self.time_ms)
         self._measure_canaries()
 
     def _alerts(self, revisions: Iterable[Revision]) -> Iterator[Output]:
