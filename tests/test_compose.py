@@ -19,7 +19,7 @@ from streams import cli, settings
 from streams.sources.opening import InputError
 
 ROOT = Path(__file__).parent.parent
-CLIENTS = {"topics", "simulate", "producer", "alerts"}  # they end by themselves, or serve nothing
+CLIENTS = {"topics", "simulate", "producer", "alerts", "notify"}  # they end by themselves, or serve nothing
 PINNED = re.compile(r"[\w./-]+:v?\d+\.\d+\.\d+[\w.-]*")
 
 
@@ -61,7 +61,19 @@ def test_every_variable_is_a_setting_and_all_agree(name: str) -> None:
     assert in_force.kafka.bootstrap in SERVICES["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
     assert urlsplit(in_force.redis.url).hostname == "redis"
     # The partitions above all: whoever has another number refuses the topics.
-    assert environment == ours(SERVICES["topics"]["environment"])
+    common = {name: value for name, value in environment.items() if "_RECEIVERS__" not in name}
+    assert common == ours(SERVICES["topics"]["environment"])
+    # Whom the alerts go to changes nothing of what is found.
+    assert in_force.version() == settings.load(environment=common).version()
+
+
+def test_the_receiver_that_is_told_is_the_alertmanager() -> None:
+    (receiver,) = settings.load(environment=ours(SERVICES["notify"]["environment"])).receivers.values()
+    url = urlsplit(receiver.url)
+    assert (receiver.kind, url.hostname, url.port) == ("alertmanager", "alertmanager", 9093)
+    volume, _, place = SERVICES["notify"]["volumes"][0].partition(":")
+    assert volume in COMPOSE["volumes"]
+    assert receiver.dead_letters.startswith(place)
 
 
 def test_a_variable_that_is_no_setting_would_be_noticed() -> None:
