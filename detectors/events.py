@@ -122,6 +122,8 @@ class Post(msgspec.Struct, kw_only=True, gc=False):
     media: list[str] | None = None
     promoted: Promotion | None = None
     author: Profile | None = None
+    lang_identified: bool | None = None
+    """Whether `lang` was told from the text, and not declared by the network."""
 
 
 Status = Literal["active", "suspended", "deleted", "protected", "deactivated"]

@@ -13,6 +13,7 @@ LIVE_MS = 5 * 60_000
 """How near to the clock a stream must be for the clock to move it: a recording piped in has no present."""
 SILENCE_S = 1.0
 _WAITING_BATCHES = 100
+_STEP_S = 0.05
 
 
 class Pace:
@@ -37,6 +38,36 @@ class Pace:
         began, first_ms = self._start
         due = began + (time_ms - first_ms) / 1000 / self._speed
         time.sleep(max(0.0, due - time.monotonic()))
+
+
+class Steady:
+    """Lets so many posts a second through, whatever their own times.
+
+    >>> began, rate = time.monotonic(), Steady(1000)
+    >>> [len(part) for part in rate.parts([None] * 120)], time.monotonic() - began >= 0.1
+    ([50, 50, 20], True)
+    """
+
+    def __init__(self, posts_per_s: float) -> None:
+        self._rate = posts_per_s
+        self._step = max(1, round(posts_per_s * _STEP_S))
+        self._began: float | None = None
+        self._given = 0
+
+    def parts(self, posts: list[Item]) -> Iterator[list[Item]]:
+        """The posts in small runs, each when its turn has come."""
+        if self._began is None:
+            self._began = time.monotonic()
+        for begin in range(0, len(posts), self._step):
+            time.sleep(max(0.0, self._began + self._given / self._rate - time.monotonic()))
+            part = posts[begin : begin + self._step]
+            yield part
+            self._given += len(part)
+
+
+def pace_of(speed: float | None, rate: float | None) -> Pace | Steady | None:
+    """What holds posts back; None where nothing does."""
+    return Pace(speed) if speed else Steady(rate) if rate else None
 
 
 def with_silence(

@@ -171,10 +171,10 @@ def erase(chosen: argparse.Namespace) -> int:
         erased["topic alerts"] = {"cases": len(cases)}
     if chosen.redis:
         found = from_redis(in_force, person)
-        erased["redis"] = {"accounts": found.deleted}
+        erased["redis"] = {"accounts": found.deleted, "cases": found.rewritten}
         left += [
             f"Redis: {count:,} records of {table} may still name the account; they go with their windows, "
-            "with their cases, or with all the rest by `vigie worker --forget-state`."
+            "or with all the rest by `vigie worker --forget-state`."
             for table, count in sorted(found.named.items())
         ]
     left += _yours(chosen, person)

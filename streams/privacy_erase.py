@@ -21,8 +21,12 @@ import msgspec
 import orjson
 import redis as redis_client
 
-from detectors.findings import account_key
+from detectors.case import CaseFinding, CaseHead
+from detectors.case_fate import CaseFate
+from detectors.findings import account_key, post_key
 from detectors.looks import account_hash
+from detectors.open_groups import OpenGroup
+from detectors.state import Record, StateError, Table
 from streams.case_alerts import Alert, is_alert, read_alerts
 from streams.clock import clock_ms
 from streams.embedded import Settings
@@ -40,6 +44,13 @@ _BY_NAME = ("value", "account", "author_id")
 """Where a record names the account, or the subject, that it is about."""
 _NO_ACCOUNTS = ("hashtag", "link", "text")
 """Kinds of subjects that may be called like an account and are none."""
+_OF_CASES: dict[str, type[Record]] = {
+    "cases": CaseHead,
+    "case_findings": CaseFinding,
+    "case_fates": CaseFate,
+    "open_groups": OpenGroup,
+}
+"""Records in Redis that stay for as long as a case, and are written anew; others go with their windows."""
 _ALIVE_MS = 60_000
 _SCAN = 1000
 _SEND_S = 30
@@ -233,8 +244,10 @@ class InRedis:
 
     deleted: int = 0
     """Records of the account itself."""
+    rewritten: int = 0
+    """Records of cases in which something else stands for it now."""
     named: Counter[str] = field(default_factory=Counter)
-    """Records of others that still name it, by table: they go with their windows, or with their cases."""
+    """Records of others that still name it, by table: they go with their windows."""
 
 
 def from_redis(settings: Settings, person: Person) -> InRedis:
@@ -252,9 +265,10 @@ def from_redis(settings: Settings, person: Person) -> InRedis:
         kinds = {key: client.type(key) for key in keys}
         _refuse_running(client.get(key) for key in keys if kinds[key] == b"string")
         found = InRedis()
-        for key in keys:
-            if kinds[key] == b"hash":
-                _delete_from(client, key, person, found)
+        tables = [key for key in keys if kinds[key] == b"hash"]
+        standing = _standing_for(client, tables, person)
+        for key in tables:
+            _delete_from(client, key, person, standing, found)
         return found
     except redis_client.RedisError as problem:
         where = without_password(settings.redis.url)
@@ -279,15 +293,75 @@ def _refuse_running(heads: Iterator[Any]) -> None:
                 )
 
 
-def _delete_from(client: Any, key: bytes, person: Person, found: InRedis) -> None:
-    table = key.rpartition(b":")[2].decode("utf-8", "replace")
+def _table_of(key: bytes) -> str:
+    return key.rpartition(b":")[2].decode("utf-8", "replace")
+
+
+def _standing_for(client: Any, tables: list[bytes], person: Person) -> dict[str, str]:
+    """What is to stand in the records of cases for the account and its posts, which lead to it.
+
+    A case goes on to count them, so that each has something that stands for it.
+    """
+    findings = Table(CaseFinding)
+    posts: set[str] = set()
+    for key in tables:
+        if _table_of(key) == findings.name:
+            for _, packed in client.hscan_iter(key, count=_SCAN):
+                with contextlib.suppress(StateError):
+                    members = findings.unpack(packed).judged.finding.posts
+                    posts.update(one.post_id for one in members if one.account in person.keys)
+    named = {post: f"{ERASED} {number}" for number, post in enumerate(sorted(posts), 1)}
+    platform = person.platform
+    keys = {post_key(platform, post): post_key(platform, one) for post, one in named.items()}
+    names = {name: ERASED for name in person.names if len(name) >= _LEAST_IN_TEXT}
+    return names | dict.fromkeys(person.keys, account_key(platform, ERASED)) | named | keys
+
+
+def _rewritten(table: str, packed: bytes, person: Person, standing: dict[str, str]) -> bytes:
+    """A record in which something else stands for the person; the same bytes where it does not name it.
+
+    Raises
+    ------
+    StateError
+        When it would be no such record any more, because a person is called like one of its words.
+    """
+
+    def anew(value: Any) -> Any:
+        if isinstance(value, str):
+            return standing.get(value) or person.in_text(value)
+        if isinstance(value, list):
+            return [anew(one) for one in value]
+        return {anew(name): anew(one) for name, one in value.items()} if isinstance(value, dict) else value
+
+    before = msgspec.msgpack.decode(packed)
+    after = anew(before)
+    if after == before:
+        return packed
+    repacked = msgspec.msgpack.encode(after)
+    Table(_OF_CASES[table]).unpack(repacked)
+    return repacked
+
+
+def _delete_from(client: Any, key: bytes, person: Person, standing: dict[str, str], found: InRedis) -> None:
+    table = _table_of(key)
+    keys = [name.encode("utf-8", "surrogatepass") for name in person.keys]
     own = {
-        "accounts": [name.encode("utf-8", "surrogatepass") for name in person.keys],
+        "accounts": keys,
+        "profiles": keys,
+        "past_cases": keys,
         "album": [f"{account_hash(name):016x}".encode() for name in person.keys],
     }
     names = [name.encode("utf-8", "surrogatepass") for name in person.names if len(name) >= _LEAST_IN_TEXT]
     for record, value in client.hscan_iter(key, count=_SCAN):
         if record in own.get(table, ()):
             found.deleted += client.hdel(key, record)
-        elif any(name in record or name in value for name in names):
+            continue
+        left = value
+        if table in _OF_CASES:
+            with contextlib.suppress(StateError):
+                left = _rewritten(table, value, person, standing)
+            if left != value:
+                client.hset(key, record, left)
+                found.rewritten += 1
+        if any(name in record or name in left for name in names):
             found.named[table] += 1

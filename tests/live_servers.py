@@ -361,6 +361,8 @@ class XServer(Restartable):
         self.asked: list[dict[str, str]] = []
         self.asked_at: list[float] = []
         self.changes: list[dict] = []
+        self.greets = True
+        """Whether a stream begins with a sign of life."""
 
     def routes(self) -> list[tuple[str, str, Handler]]:
         return [
@@ -413,7 +415,8 @@ class XServer(Restartable):
             return web.json_response({"title": "Unauthorized", "status": 401}, status=401)
         answer = web.StreamResponse(headers={"Content-Type": "application/json"})
         await answer.prepare(request)
-        await answer.write(b"\r\n")
+        if self.greets:
+            await answer.write(b"\r\n")
         sent = 0
         while not request.transport.is_closing():
             for _, tweet in self.log[at:]:

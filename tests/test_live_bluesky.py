@@ -11,6 +11,8 @@ from aiohttp import web
 from live_servers import FORMS, Jetstream, accounted, following, served, trained
 
 from detectors.events import Change
+from detectors.groups.near_duplicates import NearDuplicateSettings
+from streams.embedded import Pipeline, Settings
 from streams.pacing import with_silence
 from streams.sources.live import feed as feeds
 from streams.sources.live.bluesky import PLACE, Bluesky
@@ -295,6 +297,24 @@ def test_a_burst_of_ten_thousand_comes_whole_and_in_order_and_memory_is_bounded(
         assert highest <= feeds.WAITING
     accounted(followed.feed)
     assert followed.feed.counts.received == 10_000
+
+
+def test_an_hour_of_silence_in_the_stream_is_a_gap_in_the_coverage_of_what_follows(tmp_path):
+    server, file = Jetstream(), PlaceFile(tmp_path / "place.json")
+    now_us, second_us = clock_us(), 1_000_000
+    begin_us = now_us - 10_800 * second_us
+    before = [begin_us + n * 2 * second_us for n in range(1800)]
+    after = [now_us - (600 - n) * second_us for n in range(600)]
+    server.log += [post(n, at_us) for n, at_us in enumerate([*before, *after])]
+    file.write({PLACE: begin_us})
+    pipeline = Pipeline(Settings(near_duplicates=NearDuplicateSettings(index_rows=4096)))
+    with served(server), following_bluesky([server], file=file) as followed:
+        followed.until_items(2400)
+        for _ in pipeline.feed(followed.items):
+            pass
+    ((start_ms, end_ms),) = pipeline.judge.gaps.within(begin_us // 1000, now_us // 1000)
+    assert abs(start_ms - before[-1] // 1000) <= 10_000
+    assert abs(end_ms - after[0] // 1000) <= 10_000
 
 
 @FORM

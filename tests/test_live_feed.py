@@ -141,6 +141,37 @@ def test_the_place_is_written_once_a_second_at_most_and_at_the_end(tmp_path, mon
     assert file.read() == {"scripted": 5}
 
 
+class Silent:
+    """A client that reads on and finds nothing."""
+
+    name = "silent"
+
+    async def run(self, inlet):
+        inlet.behind["silent"] = 5
+        inlet.places["silent"] = 9
+        await asyncio.Event().wait()
+
+
+def test_a_silent_network_moves_its_place_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(feeds, "SAVE_S", 0.0)
+    file = PlaceFile(tmp_path / "place.json")
+    feed = Feed(Silent(), file)
+    with following(feed) as followed:
+        followed.until(lambda: feed._given)
+        feed.taken(0)
+        assert file.read() == {"silent": 9}
+    assert followed.batches == []
+
+
+def test_time_does_not_pass_before_the_client_has_said_what_it_has_to_catch_up_with():
+    feed = Feed(Silent())
+    assert feed.reached_ms() == 0
+    seen = set()
+    with following(feed) as followed:
+        followed.until(lambda: seen.add(feed.reached_ms()) or 5 in seen)
+    assert seen <= {0, 5}
+
+
 def test_a_broken_file_of_places_is_not_taken_for_none(tmp_path):
     path = tmp_path / "place.json"
     path.write_text('{"scripted": ')

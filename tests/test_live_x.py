@@ -110,6 +110,22 @@ def test_an_outage_longer_than_the_backfill_is_a_gap_for_the_rest(x, rules, tmp_
         assert 295_000 < end - start < 305_000
 
 
+def test_while_missed_tweets_may_still_come_neither_time_nor_the_place_moves_on(x, rules, tmp_path):
+    file = PlaceFile(tmp_path / "x.json")
+    left_ms = time.time_ns() // 1_000_000 - 100_000
+    file.write({PLACE: left_ms})
+    x.greets, x.script = False, ["silent"]
+    x.log = [(time.time() - 90, tweet(1))]
+    with following_x(x, rules, file, silent_s=1.0) as followed:
+        followed.until_items(1)
+        assert followed.feed.reached_ms() == left_ms
+        assert followed.feed._inlet.places[PLACE] == left_ms
+        followed.until(lambda: time.time_ns() // 1_000_000 - followed.feed.reached_ms() < 1000)
+        assert followed.feed.counts.connections == 2
+        assert followed.feed._inlet.places[PLACE] > left_ms
+        assert followed.feed.counts.gaps_total == 0
+
+
 def test_a_restart_asks_for_what_came_meanwhile(x, rules, tmp_path):
     file = PlaceFile(tmp_path / "x.json")
     with following_x(x, rules, file) as followed:

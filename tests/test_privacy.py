@@ -21,10 +21,15 @@ from test_subscribe import publish
 from test_worker import PATIENCE_S, STREAM, Room, make_room, write  # noqa: F401  a fixture
 
 from detectors.alerts import instant
+from detectors.case import CaseFinding, CaseHead
+from detectors.events import decode_line
 from detectors.looks import account_hash
+from detectors.state import StateError, Table, pack
+from detectors.windows import canonical_order
 from streams import cli, privacy_erase, retention, settings
 from streams.case_alerts import cases_of, read_alerts
 from streams.clock import clock_ms
+from streams.embedded import Pipeline
 from streams.kafka import topics
 from streams.kafka.alerts import Tail
 from streams.kafka.settings import MASK, KafkaSettings
@@ -385,6 +390,56 @@ def test_the_newest_revision_of_a_case_is_published_anew_without_the_person(kafk
     tail.close()
     assert not named_in(orjson.dumps(list(standing.values())), {account})
     assert standing[data["case_id"]]["data"]["revision"] == data["revision"]
+
+
+def test_cases_in_redis_go_on_without_a_person_who_was_erased(redis_server):
+    from redis import Redis  # noqa: PLC0415
+
+    in_force = settings.load(None, flags=["near_duplicates.index_rows=4096"])
+    in_force = msgspec.structs.replace(
+        in_force,
+        redis=msgspec.structs.replace(in_force.redis, url=redis_server),
+        kafka=msgspec.structs.replace(in_force.kafka, prefix=f"e-{uuid.uuid4().hex[:8]}."),
+    )
+    pipeline = Pipeline(in_force)
+    posts = [decode_line(line) for line in short_night.lines()]
+    for _ in pipeline.feed(sorted(posts, key=canonical_order)):
+        pass
+    cases = pipeline.judge.changes(everything=True)
+    finding = next(iter(Table(CaseFinding).read(cases)))[1].judged.finding
+    member = finding.posts[0]
+    platform, _, name = member.account.partition("\x1f")
+    assert len(name) > 3
+    space = f"vigie:{in_force.kafka.prefix}{in_force.worker.app}:cases.0"
+    profile = {member.account: b"told"}
+    with Redis.from_url(redis_server) as redis:
+        for table, records in {**cases, "profiles": profile, "past_cases": profile}.items():
+            redis.hset(f"{space}:{table}", mapping=records)
+        found = privacy_erase.from_redis(in_force, Person(platform, frozenset({name})))
+        assert (found.deleted, found.rewritten > 0) == (3, True)  # its look, profile and earlier cases
+        kept = {table: redis.hgetall(f"{space}:{table}") for table in cases}
+        redis.delete(*redis.keys(f"{space}:*"))
+    assert "case_findings" not in found.named
+    packed = b"".join(value for table in privacy_erase._OF_CASES for value in kept.get(table, {}).values())
+    assert name.encode() not in packed
+    assert member.post_id.encode() not in packed
+    saved = {
+        table: {key.decode(): value for key, value in records.items()} for table, records in kept.items()
+    }
+    other = Pipeline(in_force)
+    other.judge.restore(saved)
+    again = {key: one.judged.finding for key, one in Table(CaseFinding).read(saved)}
+    for key, one in Table(CaseFinding).read(cases):
+        assert again[key].accounts_total == one.judged.finding.accounts_total
+        assert len(again[key].posts) == len(one.judged.finding.posts)
+
+
+def test_a_person_called_like_a_word_of_the_records_breaks_none():
+    case = CaseHead(1, 1, "open", [], 3, 0, 0, 0, 0, None, 0, None)
+    packed = pack(case)
+    person = Person("x", frozenset({"open"}))
+    with pytest.raises(StateError):
+        privacy_erase._rewritten("cases", packed, person, {"open": privacy_erase.ERASED})
 
 
 def test_a_room_under_pseudonyms_holds_no_name_in_any_topic_nor_in_redis(make_room, folder, monkeypatch):  # noqa: F811

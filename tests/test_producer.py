@@ -24,11 +24,12 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from kafka.errors import MessageSizeTooLargeError
+from live_servers import Jetstream, served
 from prometheus_client import CollectorRegistry, generate_latest
 from streams_of_posts import START_MS, planted, post
 
 from detectors.events import CANARY, REASONS, Post, decode_line
-from detectors.windows import Gate, TimeSettings
+from detectors.windows import Gate, TickBuffer, TimeSettings
 from streams import cli, metrics
 from streams.kafka import clients, producer, resume, topics
 from streams.kafka.frames import Frame, decode_headers, lines_of, partition_of
@@ -202,6 +203,72 @@ def test_a_crash_anywhere_loses_and_repeats_nothing(posts, partitions, frame_pos
     assert all(frame.final and frame.position == len(posts) for frame in last.values())
     assert {frame.read for frame in last.values()} == {len(posts)}
     assert {frame.late for frame in last.values()} == {len(posts) - expected.total()}
+
+
+@examples(max_examples=100, deadline=None)
+@given(STREAMS, st.integers(1, 4), st.integers(1, 7), st.randoms(use_true_random=False))
+def test_a_crash_loses_nothing_of_a_network_that_is_read_from_its_place(posts, partitions, frame_posts, rng):
+    kafka = KafkaSettings(partitions=partitions, frame_posts=frame_posts, frame_bytes=1024)
+    expected = names(Gate(TIME).admit(posts))
+    kept: Records = []
+    earlier: resume.Earlier = {}
+    place = 0
+    for run in range(4):
+        log = Log(lambda: rng.randint(0, 3))
+        going = Producer(TIME, kafka, "net", earlier=earlier, again_from_start=False, client=log)
+        begin = max(0, place - rng.randint(0, 3))  # a connection begins a little before its place
+        for batch in batches_of(posts[begin:], iter(lambda: rng.randint(1, 9), 0)):
+            going.take(batch)
+            if rng.random() < 0.5:
+                going.tick()
+            if rng.random() < 0.5:
+                place = max(place, begin + going.safe)
+            if run < 3 and rng.random() < 0.1:
+                break
+        if run == 3:
+            going.close(final=True)
+            assert begin + going.safe == len(posts)
+        for (
+            lane
+        ) in going._lanes:  # a crash: what the broker has confirmed is there, and perhaps what was sent
+            frames = log.frames[lane.partition]
+            there = frames[: len(frames) - (lane.going is not None and rng.random() < 0.5)]
+            kept += [(lane.partition, frame, found) for frame, found in there]
+            earlier = earlier | {lane.partition: there[-1][0]} if there else earlier
+    assert_invariants(kept, partitions)
+    judged: Counter[tuple[str, str]] = Counter()
+    for lane in range(partitions):
+        buffer = TickBuffer(TIME)
+        for _, frame, found in [one for one in kept if one[0] == lane]:
+            buffer.add(found)
+            buffer.advance(frame.watermark_ms)
+            judged += names([one for _, ready, _ in buffer.ready() for one in ready])
+        judged += names(buffer.posts())
+    assert judged.keys() >= expected.keys()
+    assert set(judged.values()) <= {1}
+
+
+def test_nothing_is_safe_before_the_broker_has_confirmed_it():
+    asked = {"times": 10**6}
+    log = Log(lambda: asked["times"])
+    going = Producer(TIME, KafkaSettings(partitions=1, frame_posts=2), "net", live=True, client=log)
+    going.take([post(str(n), "a", n) for n in range(5)])
+    assert (going.counts.read, going.safe) == (5, 0)
+    asked["times"] = 0
+    log._going[0]._left = 0
+    going.close(final=False)
+    assert going.safe == 5
+
+
+def test_what_is_late_is_safe_with_what_came_before_it():
+    going = Producer(TIME, KafkaSettings(), "net", live=True, client=Log())
+    going.take([post("1", "a", 60_000), post("2", "b", 0)])
+    assert going.safe == 0
+    for _ in range(2):
+        going._cut(going._lanes[partition_of("a", 4)])
+    going._pump()
+    assert going.safe == 2
+    going.close(final=True)
 
 
 @examples(deadline=None)
@@ -672,6 +739,52 @@ def test_a_broker_that_is_away_only_delays(own_kafka):
     found = records(room)
     assert sent(found) == names(POSTS)
     assert_invariants(found, 2)
+
+
+def tweeted(number: int) -> dict[str, Any]:
+    """An event of Jetstream, of now."""
+    at_us = time.time_ns() // 1000
+    created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at_us // 1_000_000))
+    record = {"text": f"post {number}", "createdAt": created}
+    commit = {
+        "operation": "create",
+        "collection": "app.bsky.feed.post",
+        "rkey": f"r{number}",
+        "record": record,
+    }
+    return {"did": f"did:plc:{number % 7}", "time_us": at_us, "kind": "commit", "commit": commit}
+
+
+def test_kill_9_while_the_broker_hangs_loses_nothing_that_the_network_still_offers(own_kafka, tmp_path):
+    broker, server = own_kafka(), Jetstream()
+    room = KafkaSettings(bootstrap=broker.bootstrap, partitions=3, frame_posts=20)
+    topics.create(room)
+    place = tmp_path / "place.json"
+    with served(server):
+        follow = ["bluesky", "--place", place, "--set", f"bluesky.servers={server.address('first')}"]
+        going = Going(room, *follow)
+        wait_for(lambda: bool(server.asked))
+        server.log += [tweeted(n) for n in range(100)]
+        going.until(100)
+        wait_for(place.exists)
+        os.kill(broker.pid, signal.SIGSTOP)
+        try:
+            for n in range(100, 1000):
+                server.log.append(tweeted(n))
+                time.sleep(0.003)
+            time.sleep(1.5)  # long enough for a place that follows what was read
+            assert going.end(signal.SIGKILL)[0] == -signal.SIGKILL
+        finally:
+            os.kill(broker.pid, signal.SIGCONT)
+        assert orjson.loads(place.read_bytes())["bluesky"] < server.log[-1]["time_us"]
+        again = Going(room, *follow)
+        wait_for(lambda: len(sent(records(room))) >= 1000)
+        code, _, said = again.end(signal.SIGTERM)
+        assert code == 0, said
+    found = records(room)
+    assert {name.rpartition("/r")[2] for _, name in sent(found)} == {str(n) for n in range(1000)}
+    assert_invariants(found, room.partitions)
+    assert orjson.loads(place.read_bytes())["bluesky"] == server.log[-1]["time_us"]
 
 
 def test_a_second_stop_cuts_it_short_when_the_broker_is_gone(own_kafka, tmp_path):

@@ -6,6 +6,7 @@ checkout.
 
 from __future__ import annotations
 
+import gzip
 import os
 from pathlib import Path
 
@@ -58,6 +59,29 @@ def test_the_table_of_promoted_posts_is_read():
     reader = open_source(found("ira-ads/ira_facebook_ads.csv.gz"), "csv", HERE / "mappings" / "ira-ads.toml")
     posts = [post for batch in posts_of([reader], Tally()) for post in batch]
     assert all(post.promoted.payer for post in posts)
+
+
+@pytest.mark.parametrize(
+    ("folder", "format"),
+    [
+        ("twitter_v1", "twitter-v1"),
+        ("twitter_v2", "twitter-v2"),
+        ("bluesky_jetstream", "jetstream"),
+        ("mastodon", "mastodon"),
+    ],
+)
+def test_no_line_of_any_sample_is_passed_over_in_silence(folder, format, tmp_path):
+    for path in sorted(found(f"parser-samples/{folder}").iterdir()):
+        assert open_source(path).format == format
+        with gzip.open(path) as lines:
+            for line in lines:
+                alone = tmp_path / "line.jsonl"
+                alone.write_bytes(line)
+                tally = Tally()
+                for batch in open_source(alone, format):
+                    tally.add(batch)
+                assert tally.posts + tally.events + tally.rejected > 0 or not line.strip()
+                assert set(tally.reasons) <= set(REASONS)
 
 
 @pytest.mark.parametrize(

@@ -41,12 +41,16 @@ from detectors.accounts.creation import created_minute
 from detectors.accounts.descriptions import terms
 from detectors.accounts.dormancy import woke, woke_days
 from detectors.accounts.languages import heard, tongues
-from detectors.events import Post
-from detectors.looks import UNKNOWN, Look, name_hash
+from detectors.accounts.profiles import NOTHING
+from detectors.accounts.profiles import shown as said_by
+from detectors.events import Post, Profile
+from detectors.looks import UNKNOWN, Look, language_name, name_hash
 
+_MINUTE_MS = 60_000
 _HOUR_MS = 3_600_000
 _SOON_MS = 5 * 60_000
 AT_ONCE_MS = -_HOUR_MS
+_NO_PROFILE = Profile()
 
 
 class Habits(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=False):
@@ -98,6 +102,7 @@ def look(
     erased: int,
     languages: tuple[tuple[str, int], ...],
     listed: int = UNKNOWN,
+    shown: bytes = b"",
 ) -> Look:
     """The look of an account at its newest post.
 
@@ -116,12 +121,21 @@ def look(
         See `detectors.accounts.stage.spoken`.
     listed : int
         See `detectors.looks.Look.listed`.
+    shown : bytes
+        What earlier profiles said (`detectors.accounts.profiles`), for what this post does not.
     """
     habits.looked_ms = time_ms = post.time_ms
     profile = post.author
     created = created_minute(post.platform, post.author_id, profile, time_ms)
-    tongue = tongues(habits.recent, languages, profile.lang if profile is not None else None)
-    known: int | None = profile.posts if profile is not None else None
+    # A profile with its counts is a whole one.
+    before = said_by(shown) if profile is None or profile.followers is None else NOTHING
+    profile = profile or _NO_PROFILE
+    if profile.created_at is None and 0 < before.created_min <= time_ms // _MINUTE_MS:
+        created = before.created_min
+    tongue = tongues(habits.recent, languages, profile.lang or language_name(before.language))
+    all_posts = profile.posts
+    if all_posts is None:
+        all_posts = UNKNOWN if before.unseen == UNKNOWN else before.unseen + posts
     return Look(
         account,
         name_hash(post.platform),
@@ -133,7 +147,7 @@ def look(
             first_ms,
             time_ms,
             created_min=created,
-            posts=UNKNOWN if known is None else known,
+            posts=all_posts,
             seen=posts,
         ),
         tongue.usual,
@@ -142,14 +156,10 @@ def look(
         metronome(habits.times),
         one_a_minute(habits.times),
         shift(habits.hours),
-        _count(profile.followers if profile is not None else None),
-        _count(profile.following if profile is not None else None),
+        before.followers if profile.followers is None else profile.followers,
+        before.following if profile.following is None else profile.following,
         activity,
         erased,
         listed,
-        terms(profile.description) if profile is not None else None,
+        before.terms if profile.description is None else terms(profile.description),
     )
-
-
-def _count(number: int | None) -> int:
-    return UNKNOWN if number is None else number

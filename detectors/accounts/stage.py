@@ -16,10 +16,12 @@ from detectors.accounts import automation
 from detectors.accounts.declared import is_declared
 from detectors.accounts.fates import is_quick, remembered
 from detectors.accounts.habits import AT_ONCE_MS, Habits, due, look, note
+from detectors.accounts.profiles import completed
+from detectors.accounts.profiles import remembered as shown_by
 from detectors.batches import Background, FateSignal, PromotionSignal, SignalBatch
 from detectors.events import CANARY, Change, Post, Profile, Promotion, Status, milliseconds
 from detectors.findings import Member, account_key, post_key
-from detectors.forgetting import forget_once_and_again
+from detectors.forgetting import forget_oldest, forget_once_and_again
 from detectors.links import normalise_link
 from detectors.lists import PUSHING, Lists
 from detectors.looks import UNKNOWN, Look, account_hash
@@ -41,10 +43,12 @@ Languages = tuple[tuple[str, int], ...]
 class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of the account memory."""
 
-    max_accounts: int = 500_000
+    max_accounts: int = 400_000
     """Accounts remembered; beyond it those seen once go first, oldest first."""
     rescore_minutes: int = 60
     """How long an automation score is used before the profile is looked at again."""
+    max_profiles: int = 50_000
+    """Profiles kept of accounts that have not posted yet; beyond it the oldest go."""
 
 
 class Account(Record, tag="accounts", gc=False):
@@ -71,10 +75,21 @@ class Account(Record, tag="accounts", gc=False):
     erased: int = 0
     """How many posts it erased soon after."""
     habits: Habits = msgspec.field(default_factory=Habits)
+    shown: bytes = b""
+    """What its profile said, see `detectors.accounts.profiles`."""
 
 
+_Reading = tuple[Fingerprint, Sequence[str], Sequence[str], Sequence[str]]
+"""Fingerprint, hashtags, mentions and links of a post."""
 _Shown = tuple[int, Profile | None, Account]
 """When a profile was shown, what it said, and whose it is."""
+
+
+class _Told(Record, tag="profiles"):
+    """A profile of an account that has not posted yet."""
+
+    at_ms: int
+    profile: Profile
 
 
 class _Head(Record, tag="accounts_head"):
@@ -122,10 +137,17 @@ class Accounts:
         self._once: dict[str, Account] = {}
         self._again: dict[str, Account] = {}
         """Accounts with two posts or more."""
+        self._told: dict[str, _Told] = {}
+        """Profiles of accounts that have not posted yet."""
+        self._met: list[_Shown] = []
+        """Those of them that were met in this tick, by their first post."""
         self.lists = Lists()
         """The room's lists; whoever has new ones puts them here between two ticks."""
+        self._ahead: dict[tuple[str, str], tuple[Post, _Reading]] = {}
+        """Posts read before their tick, by network and id: of two with one id the later edit is taken."""
         self._changed: Noted[str] = Noted()
-        self._table, self._head = Table(Account), Sheet(_Head)
+        self._changed_told: Noted[str] = Noted()
+        self._table, self._told_table, self._head = Table(Account), Table(_Told), Sheet(_Head)
 
     def __len__(self) -> int:
         return len(self._once) + len(self._again)
@@ -133,6 +155,23 @@ class Accounts:
     def get(self, key: str) -> Account | None:
         """The account of a key, if it is remembered."""
         return self._again.get(key) or self._once.get(key)
+
+    def read_ahead(self, posts: Iterable[Post]) -> None:
+        """Read the texts of posts that wait for their tick, so that less is left to do when it comes."""
+        for post in posts:
+            self._ahead[post.platform, post.id] = post, _read(post)
+
+    def _reading(self, tick_ms: int, posts: list[Post]) -> list[_Reading]:
+        """What the texts of these posts hold, read by now or ahead."""
+        if not self._ahead:
+            return list(map(_read, posts))
+        ahead = [self._ahead.pop((post.platform, post.id), None) for post in posts]
+        # What is left from before this tick came too late, or was replaced by an edit.
+        self._ahead = {key: one for key, one in self._ahead.items() if one[0].time_ms >= tick_ms}
+        return [
+            one[1] if one is not None and one[0] is post else _read(post)
+            for post, one in zip(posts, ahead, strict=True)
+        ]
 
     def take(self, tick_ms: int, posts: list[Post], changes: Sequence[Change] = ()) -> SignalBatch:
         """Make the signals of one tick. Posts and changes must be in canonical order."""
@@ -145,12 +184,15 @@ class Accounts:
         if self._changed.on:
             self._changed.update(account.key for account in accounts)
         shown = [(post.time_ms, post.author, account) for post, account in zip(posts, accounts, strict=True)]
+        shown += self._met
+        self._met = []
         shown += self._new_profiles(changes)
         scored = self._score(shown)
         batch = SignalBatch(tick_ms, posts)
         kind_of = self.lists.kind_of if self.lists else _unlisted
-        for post, account, activity in zip(posts, accounts, activities, strict=True):
-            print_, tags, targets, links = _read(post)
+        reading = self._reading(tick_ms, posts)
+        for post, account, activity, read in zip(posts, accounts, activities, reading, strict=True):
+            print_, tags, targets, links = read
             listed = kind_of(account.key, post.time_ms)
             batch.listed.append(listed)
             named = tuple(filter(None, targets)) if targets else ()
@@ -188,6 +230,9 @@ class Accounts:
             account = self._once.pop(key, None)
             if account is None:
                 account = self._once[key] = Account(key, post.time_ms, post.time_ms)
+                if (told := self._told.pop(key, None)) is not None:
+                    self._changed_told.add(key)
+                    self._met.append((post.time_ms, told.profile, account))
             else:
                 self._again[key] = account
         account.posts += 1
@@ -219,20 +264,30 @@ class Accounts:
                 activity=batch.members[row].activity,
                 erased=accounts[row].erased,
                 languages=accounts[row].languages,
+                shown=accounts[row].shown,
                 listed=int(batch.listed[row] in PUSHING) if self.lists else UNKNOWN,
             )
             for key, row in newest.items()
         ]
 
     def _new_profiles(self, changes: Sequence[Change]) -> Iterator[_Shown]:
-        """Profiles that the network tells of by themselves, of accounts that have posted here."""
+        """Profiles that the network tells of by themselves, of accounts that have posted here.
+
+        Those of others wait for the first post: who is new tells its profile before it says anything.
+        """
         for change in changes:
-            if change.event == "profile" and change.author_id:
-                account = self.get(account_key(change.platform, change.author_id))
+            if change.event == "profile" and change.author_id and change.author is not None:
+                key = account_key(change.platform, change.author_id)
+                account = self.get(key)
                 if account is not None:
                     account.scored_ms = _LONG_AGO_MS
-                    self._changed.add(account.key)
+                    self._changed.add(key)
                     yield change.time_ms, change.author, account
+                else:
+                    before = self._told.pop(key, None)
+                    profile = completed(before.profile if before else None, change.author)
+                    self._told[key] = _Told(change.time_ms, profile)
+                    self._changed_told.add(key)
 
     def _score(self, shown: Iterable[_Shown]) -> tuple[int, int]:
         """Score the accounts whose score is missing or old; how many are new, and the sum of their scores."""
@@ -243,7 +298,8 @@ class Accounts:
             if profile is None or time_ms - account.scored_ms < rescore_ms:
                 continue
             account.scored_ms = time_ms
-            account.declared = is_declared(profile)
+            account.declared = is_declared(profile) or (account.declared and profile.description is None)
+            account.shown = shown_by(account.shown, profile, account.posts)
             observed = milliseconds(profile.observed_at) if profile.observed_at else time_ms
             rows.append(automation.features(profile, observed))
             scored.append(account)
@@ -264,6 +320,9 @@ class Accounts:
         forgot = forget_once_and_again(self._once, self._again, self.settings.max_accounts)
         self._changed.update(forgot.gone)
         self.evicted += forgot.evicted
+        untold = forget_oldest(self._told, self.settings.max_profiles)
+        self._changed_told.update(untold.gone)
+        self.evicted += untold.evicted
 
     def _promotion(self, post: Post, member: Member) -> PromotionSignal:
         promoted = post.promoted or Promotion()
@@ -320,13 +379,16 @@ class Accounts:
     def track(self) -> None:
         """From now on, note what changes."""
         self._changed.track()
+        self._changed_told.track()
 
     def changes(self, everything: bool = False) -> Changes:
         """The records that changed since the last call; see `detectors.state`."""
         keys = self._changed.take(chain(self._once, self._again), everything)
+        told = self._changed_told.take(self._told, everything)
         return merged(
             self._head.told(_Head(self.evicted), everything),
             self._table.told({key: self.get(key) for key in keys}),
+            self._told_table.told({key: self._told.get(key) for key in told}),
         )
 
     @refusing
@@ -346,6 +408,7 @@ class Accounts:
                 raise StateError("an account's record stands under another account's key")
             account.languages = shared.setdefault(account.languages, account.languages)
             (self._once if account.posts < 2 else self._again)[key] = account
+        self._told = dict(sorted(self._told_table.read(saved), key=lambda one: (one[1].at_ms, one[0])))
 
 
 _NOBODY: frozenset[str] = frozenset()
@@ -379,7 +442,7 @@ def _find(marks: bytes, mark: bytes) -> int:
     return place
 
 
-def _read(post: Post) -> tuple[Fingerprint, Sequence[str], Sequence[str], Sequence[str]]:
+def _read(post: Post) -> _Reading:
     """Fingerprint, hashtags, mentions and links; what the network did not give is read from the text."""
     tags, targets, links = post.hashtags, post.mentions, post.links
     repost = post.kind == "repost"

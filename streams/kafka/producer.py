@@ -7,6 +7,10 @@ behind something that was lost, memory is bounded, and a broker that is away onl
 Every frame carries its position: all posts up to that number which belong to its partition are in it or
 before it. A restart reads the newest frame of each partition, reads the source from its beginning, and leaves
 out what is there.
+
+A live network is not read from its beginning but from its place, and the place moves only over posts that the
+broker has confirmed (`Producer.safe`). So what was on its way when a producer was killed is read again, and
+must not be late then: time begins where the partition that was told least had come to.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from threading import Event
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -71,6 +75,15 @@ class Counts:
     """Synthetic campaigns sent."""
 
 
+class _Parcel(NamedTuple):
+    """A frame that the broker is to take."""
+
+    value: bytes
+    headers: Headers
+    first: int
+    """Number of its first post; 0 where it holds none."""
+
+
 @dataclass(slots=True)
 class _Lane:
     """What is on its way to one partition."""
@@ -82,16 +95,31 @@ class _Lane:
     """Watermark that an earlier run told here."""
     lines: list[bytes] = field(default_factory=list)
     size: int = 0
+    first: int = 0
+    """Number of the first of the lines."""
     since: float = 0.0
-    """When the oldest of the lines came."""
-    queue: deque[tuple[bytes, Headers]] = field(default_factory=deque)
+    """When it came."""
+    queue: deque[_Parcel] = field(default_factory=deque)
+    sent: _Parcel | None = None
+    """The one frame that was sent and that the broker has not taken yet."""
     going: Any = None
-    """The future of the one frame that the broker has not taken yet."""
-    going_bytes: int = 0
+    """Its future."""
     cut_at: float = 0.0
     """When the last frame was cut."""
     closed: bool = False
     """The last frame is cut: after it even a sign of life would say that more is to come."""
+
+    def unsafe(self) -> int:
+        """Number of the first post that the broker has not confirmed; 0 where there is none."""
+        for parcel in (self.sent, *self.queue):
+            if parcel is not None and parcel.first:
+                return parcel.first
+        return self.first if self.lines else 0
+
+    def waiting_bytes(self) -> int:
+        """Bytes that the broker has not taken yet."""
+        parcels = (parcel for parcel in (self.sent, *self.queue) if parcel is not None)
+        return self.size + sum(len(parcel.value) for parcel in parcels)
 
 
 class Producer:
@@ -155,8 +183,13 @@ class Producer:
         self._newest_ms = 0
         self._told = _told(earlier)
         self._base = Frame(producer=name) if again_from_start else self._told
+        self._lanes = [
+            _Lane(p, earlier[p].position, earlier[p].watermark_ms) if p in earlier else _Lane(p)
+            for p in range(kafka.partitions)
+        ]
         if not again_from_start and self._told.watermark_ms:
-            self.gate.advance(self._told.watermark_ms)
+            # Of the partition that was told least: posts behind the others' may have been on their way to it.
+            self.gate.advance(min(lane.floor_ms for lane in self._lanes))
             # As far as it is known: posts up to here may wait for the watermark of this run.
             self._newest_ms = self._told.watermark_ms + self.gate.grace_ms
         self._at = self._base.position
@@ -167,10 +200,6 @@ class Producer:
         begun = time.monotonic()
         self._canary_s, self._canary_at = canary_s, begun
         self._fed_at = begun
-        self._lanes = [
-            _Lane(p, earlier[p].position, earlier[p].watermark_ms) if p in earlier else _Lane(p)
-            for p in range(kafka.partitions)
-        ]
         self._client = client or clients.producer(kafka)
         for lane in self._lanes:
             self._cut(lane)
@@ -197,6 +226,9 @@ class Producer:
             self._newest_ms = max(self._newest_ms, post.time_ms)
             lane = self._lanes[home_of(post, len(self._lanes))]
             if number > lane.before:
+                if post.time_ms < lane.floor_ms:
+                    self.gate.late += 1  # an earlier run said here that this time was over
+                    continue
                 self._at = number - 1
                 self._put(lane, line_of(post))
                 self._at = number
@@ -218,7 +250,7 @@ class Producer:
         if lane.lines and lane.size + len(line) >= self._kafka.frame_bytes:
             self._cut(lane)
         if not lane.lines:
-            lane.since = time.monotonic()
+            lane.first, lane.since = self._at + 1, time.monotonic()
         lane.lines.append(line)
         lane.size += len(line) + 1
         self.counts.sent += 1
@@ -298,9 +330,17 @@ class Producer:
     @property
     def waiting_bytes(self) -> int:
         """Bytes that the broker has not taken yet."""
-        return sum(
-            lane.size + lane.going_bytes + sum(len(value) for value, _ in lane.queue) for lane in self._lanes
-        )
+        return sum(lane.waiting_bytes() for lane in self._lanes)
+
+    @property
+    def safe(self) -> int:
+        """How many posts, counted from the first of this run, need not be read again.
+
+        The broker has confirmed those of them that are for it. What was taken in and is late, or too long, is
+        accounted for as soon as all before it is.
+        """
+        unsafe = [first for lane in self._lanes if (first := lane.unsafe())]
+        return min(unsafe, default=self._at + 1) - 1 - self._base.position
 
     def _cut(self, lane: _Lane, *, final: bool = False) -> None:
         """Make a frame of the lines of a partition, wait for room, and let it go."""
@@ -309,6 +349,7 @@ class Producer:
         # Not before the wait: it may have cut this lane itself.
         told = self._told
         lines, lane.lines, lane.size = lane.lines, [], 0
+        first = lane.first if lines else 0
         frame = Frame(
             producer=self.name,
             count=len(lines),
@@ -320,7 +361,7 @@ class Producer:
             final=final,
             live=self._real_time or self._follows_the_clock() or (self._live and not self._settled_ms),
         )
-        lane.queue.append(encode(frame, lines))
+        lane.queue.append(_Parcel(*encode(frame, lines), first))
         lane.cut_at = time.monotonic()
         self._send_next(lane)
 
@@ -347,19 +388,17 @@ class Producer:
                 return
             if lane.going.failed():
                 raise self._undelivered(lane.going.exception)
-            lane.going = None
             self.counts.frames += 1
-            self.counts.bytes += lane.going_bytes
-            lane.going_bytes = 0
+            self.counts.bytes += len(lane.sent.value) if lane.sent else 0
+            lane.sent = lane.going = None
         if lane.queue:
-            value, headers = lane.queue.popleft()
+            lane.sent = parcel = lane.queue.popleft()
             try:
                 lane.going = self._client.send(
-                    self._topic, value=value, headers=headers, partition=lane.partition
+                    self._topic, value=parcel.value, headers=parcel.headers, partition=lane.partition
                 )
             except (clients.KafkaError, ValueError) as problem:
                 raise self._undelivered(problem) from None
-            lane.going_bytes = len(value)
 
     def _undelivered(self, problem: Exception) -> Undelivered:
         return Undelivered(
@@ -402,7 +441,8 @@ def produce(
     producer: Producer,
     *,
     stop: Event | None = None,
-    on_progress: Callable[[int], None] | None = None,
+    on_progress: Callable[[int], None] = lambda count: None,
+    on_safe: Callable[[int], None] = lambda count: None,
 ) -> bool:
     """Send all posts of a source.
 
@@ -416,6 +456,8 @@ def produce(
         Once it is set, what was read is sent, and a later run goes on from there.
     on_progress : callable, optional
         Told the number of posts read so far.
+    on_safe : callable, optional
+        Told, often, how many of these need not be read again (`Producer.safe`).
 
     Returns
     -------
@@ -434,16 +476,18 @@ def produce(
             for posts in with_silence(batches, _LOOK_S, _AHEAD_BATCHES):
                 if posts:
                     producer.take(posts)
-                    if on_progress is not None:
-                        on_progress(producer.counts.read)
+                    on_progress(producer.counts.read)
                 producer.tick()
+                on_safe(producer.safe)
                 if stop.is_set():
                     break
         except InputError:
             producer.close(final=False)
+            on_safe(producer.safe)
             raise
         finished = not stop.is_set()
         producer.close(final=finished)
+        on_safe(producer.safe)
         return finished
     except (Undelivered, KeyboardInterrupt):
         producer.abandon()

@@ -182,6 +182,7 @@ class AccountsTask:
             self._untold_shed += len(items) - len(kept)
             items = kept
         buffer.add(items)
+        self.accounts.read_ahead(item for item in items if isinstance(item, Post))
         counts.late += buffer.late
         counts.duplicate += buffer.duplicates
         buffer.late = buffer.duplicates = 0

@@ -100,6 +100,8 @@ class Inlet:
         """How many were handed over."""
         self.ahead: queue.SimpleQueue[_Waiting | BaseException | None] = queue.SimpleQueue()
         self._batch = Batch()
+        self._told = dict(places)
+        """The places that were handed over last: a network that is silent moves them too."""
         self._seen: dict[object, None] = {}
         self._turn = asyncio.Lock()
 
@@ -146,9 +148,10 @@ class Inlet:
         """Hand over what has gathered."""
         async with self._turn:  # in order of arrival, whoever waits
             batch, self._batch = self._batch, Batch()
-            if not (batch.posts or batch.rejected or batch.events):
+            if not (batch.posts or batch.rejected or batch.events) and self.places == self._told:
                 return
-            waiting = _Waiting(batch, dict(self.places))
+            self._told = dict(self.places)
+            waiting = _Waiting(batch, self._told)
             refuse_future(batch, self.clock() + FUTURE_MS)
             self.given += len(batch.posts)
             while self.full:
@@ -202,6 +205,7 @@ class Feed:
         self._unsaved: Places | None = None
         self._saved_at = 0.0
         self._saving = threading.Lock()
+        self._began = False
         self._closed = False
         self._wake: Callable[[], object] = lambda: None
         self._thread = threading.Thread(target=self._run, name=f"feed-{client.name}", daemon=True)
@@ -242,8 +246,10 @@ class Feed:
 
         This is the present while it is followed live, also when it is silent. While it is not reached, or is
         being caught up with, it is where it was left: time must not pass downstream, or what is missing
-        would be late.
+        would be late. Until the client has begun, nothing is known: 0.
         """
+        if not self._began:
+            return 0
         behind = list(self._inlet.behind.values())
         return min(behind) if behind else self._clock()
 
@@ -282,6 +288,8 @@ class Feed:
         closing = asyncio.create_task(closed.wait())
         client = asyncio.create_task(self._client.run(self._inlet))
         flushing = asyncio.create_task(self._flush_now_and_then())
+        await asyncio.sleep(_NAP_S)  # by now the client has said what it has to catch up with
+        self._began = True
         await asyncio.wait([client, flushing, closing], return_when=asyncio.FIRST_COMPLETED)
         # What came before a failure is handed on before it, unless nobody wants it any more.
         last = asyncio.create_task(self._inlet.flush())

@@ -31,6 +31,8 @@ from streams.sources.records import Batch
 PLACE = "x"
 _MOST_BACKFILL_MINUTES = 5
 _CONNECT_S = 20.0
+_BACKFILL_MS = 60_000
+"""After so long on a busy stream, which sends no sign of life, what was missed has come."""
 _FIELDS = {
     "tweet.fields": "id,text,author_id,created_at,lang,source,conversation_id,in_reply_to_user_id,"
     "referenced_tweets,entities,attachments,note_tweet,edit_history_tweet_ids",
@@ -78,12 +80,12 @@ class X:
         headers = {"Authorization": f"Bearer {self._settings.token}"}
         timeout = ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=self._settings.silent_s)
         async with ClientSession(headers=headers, timeout=timeout) as session:
+            _left_behind(inlet)
             await self._first_rules(session, inlet)
             watch = asyncio.create_task(self._watch_rules(session, inlet))
             try:
                 while True:
-                    if place := inlet.places.get(PLACE):
-                        inlet.behind[PLACE] = int(place)
+                    _left_behind(inlet)
                     await asyncio.sleep(await self._follow(session, inlet))
             finally:
                 watch.cancel()
@@ -124,7 +126,8 @@ class X:
             waits.reset()
         inlet.counts.reconnects += inlet.counts.connections > 0
         inlet.counts.connections += 1
-        inlet.behind.pop(PLACE, None)
+        if not backfill:
+            inlet.behind.pop(PLACE, None)
         if place := inlet.places.get(PLACE):
             offered_ms = inlet.clock() - (_MOST_BACKFILL_MINUTES * 60_000 if backfill else 0)
             if int(place) < offered_ms:
@@ -133,18 +136,23 @@ class X:
     async def _lines(self, answer: ClientResponse, inlet: Inlet) -> float:
         """Hand on the lines of the stream until it ends; how long to wait then, in seconds."""
         rest = b""
+        caught_up_ms = inlet.clock() + _BACKFILL_MS
         async for chunk in answer.content.iter_any():
             *lines, rest = (rest + chunk).split(b"\n")
             if len(rest) > LONGEST_LINE:
                 inlet.counts.errors["line_too_long"] += 1
                 return self._http.next_s()
-            for line in filter(None, map(bytes.strip, lines)):
+            lines = [line.strip() for line in lines]
+            # A sign of life is sent where nothing else is waiting to be.
+            if not all(lines) or inlet.clock() >= caught_up_ms:
+                inlet.behind.pop(PLACE, None)
+            for line in filter(None, lines):
                 if problem := _disconnection(line):
                     inlet.counts.errors[problem] += 1
                     return self._http.next_s()
                 await inlet.put(_taking(line))
-            # Also an empty line says that the stream was read up to now.
-            inlet.places[PLACE] = inlet.clock()
+            if PLACE not in inlet.behind:  # else a part of what was missed is still to come
+                inlet.places[PLACE] = inlet.clock()
         inlet.counts.errors["closed"] += 1
         return 0.0
 
@@ -207,6 +215,12 @@ class X:
                 inlet.notice(str(problem))
                 in_step = True
             seen = now
+
+
+def _left_behind(inlet: Inlet) -> None:
+    """Say up to when the stream was read, until it is read again."""
+    if place := inlet.places.get(PLACE):
+        inlet.behind[PLACE] = int(place)
 
 
 def _version(path: Path) -> tuple[int, int] | None:
