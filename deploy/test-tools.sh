@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes sure that the programs which the tests run are there: Kafka (its jars, by Maven, into .cache/), Redis,
-# and promtool, which checks the metrics. As root on Debian the missing ones are installed; elsewhere the command
-# that installs them is named, and the tests that need them are skipped (never with CI=true).
+# Alertmanager, promtool, which checks the metrics, and Chromium, which opens the console. As root on Debian the
+# missing ones are installed; elsewhere the command that installs them is named, and the tests that need them are skipped (never with CI=true).
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -17,9 +17,11 @@ java_package() {
 # Prints the Debian packages of the programs that are not there.
 missing_packages() {
   command -v promtool >/dev/null 2>&1 || echo prometheus
+  command -v prometheus-alertmanager >/dev/null 2>&1 || echo prometheus-alertmanager
   command -v redis-server >/dev/null 2>&1 || echo redis-server
   command -v kcat >/dev/null 2>&1 || echo kcat
   command -v jq >/dev/null 2>&1 || echo jq
+  command -v chromium >/dev/null 2>&1 || echo chromium
   command -v openssl >/dev/null 2>&1 || echo openssl
   command -v java >/dev/null 2>&1 || java_package
   command -v mvn >/dev/null 2>&1 || echo maven
