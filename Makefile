@@ -2,19 +2,21 @@
 PYTHON ?= python3
 SPEED ?= 240
 SEED ?= 1
+DATA ?= ../shared/data
 BIN = .venv/bin
 
-.PHONY: help setup run stack test chaos lint bench evaluate docs clean
+.PHONY: help setup run stack test chaos lint bench scenarios evaluate docs clean
 
 help:
-	@echo "make run       play a simulated election night and print the alerts as they come"
+	@echo "make run       play a simulated election night: the alerts as they come, and the console"
 	@echo "make stack     the same night through Kafka, Redis and two workers, until Ctrl-C"
 	@echo "make test      install what the tests need and run them all"
 	@echo "make setup     make .venv and install Vigie into it"
 	@echo "make chaos     twenty runs on real servers that are killed and stopped (some 15 minutes)"
 	@echo "make lint      ruff and mypy"
 	@echo "make bench     posts a second against orjson alone and a naive version"
-	@echo "make evaluate  figures on real, labelled posts (needs the shared data)"
+	@echo "make scenarios the cases at the size that they had, and what only looks like them"
+	@echo "make evaluate  figures on labelled data in the folder DATA, with a report in out/evaluation"
 	@echo "make docs      write the pages that are made from the code"
 
 .venv/made:
@@ -37,7 +39,7 @@ setup: .venv/installed
 run: setup
 	$(BIN)/vigie simulate election-night --out out/night --seed $(SEED)
 	$(BIN)/vigie replay out/night/posts.jsonl --format posts --speed $(SPEED) \
-	  --alerts out/night/alerts.jsonl --store out/night/store.db
+	  --alerts out/night/alerts.jsonl --store out/night/store.db --console
 
 stack: setup
 	$(BIN)/python -m deploy.stack
@@ -58,8 +60,11 @@ bench: .venv/dev
 	$(BIN)/python benchmarks/throughput.py
 	$(BIN)/python benchmarks/kafka_stream.py
 
+scenarios: .venv/dev
+	$(BIN)/python benchmarks/scenarios.py
+
 evaluate: .venv/dev
-	$(BIN)/python benchmarks/real_input.py
+	$(BIN)/vigie evaluate $(DATA) --report out/evaluation
 	$(BIN)/python benchmarks/realism.py
 
 docs: setup

@@ -1,9 +1,9 @@
 """The whole pipeline on this machine without Docker: `make stack`.
 
-Starts a Kafka and a Redis of its own, makes the topics, runs two workers, plays a simulated election night
-into Kafka and prints the alerts as they come. Ctrl-C stops everything. What it keeps and logs is in
-.cache/stack/; each start begins anew unless --keep is given. Somebody else's Kafka or Redis is left alone:
-the checkpoints in a Redis belong to the records of one Kafka.
+Starts a Kafka and a Redis of its own, makes the topics, runs two workers and the console, plays a simulated
+election night into Kafka and prints the alerts as they come. Ctrl-C stops everything. What it keeps and
+logs is in .cache/stack/; each start begins anew unless --keep is given. Somebody else's Kafka or Redis is
+left alone: the checkpoints in a Redis belong to the records of one Kafka.
 
 It watches what it started: a worker that ends is started again with a line that says so.
 """
@@ -122,8 +122,10 @@ class Stack:
         self._redis = RedisServer(_port("Redis", 6379), self._state / "redis")
         self._servers: list[Server] = [self._kafka, self._redis]
         self._workers: list[Child] = []
+        self._ports: list[int] = []
         self._producer: Child | None = None
         self._reader: Child | None = None
+        self._console: Child | None = None
 
     def start(self) -> None:
         """Start everything, each after what it needs."""
@@ -139,8 +141,9 @@ class Stack:
         self._producer = self._child("producer", "produce", str(self._posts), *speed)
         # From the start: an alert may come before the reader does.
         self._reader = self._child("alerts", "alerts", "tail", "--from-start", has_log=False)
+        self._console = self._page()
         self._tell()
-        for child in [*self._workers, self._producer, self._reader]:
+        for child in [*self._workers, self._producer, self._reader, self._console]:
             child.start()
 
     def watch(self, seconds: float | None) -> None:
@@ -157,8 +160,9 @@ class Stack:
                 if not server.running:
                     say(f"{server.name} has ended and is started again over what it kept.")
                     server.start()
-            for worker in self._workers:
-                self._revive(worker, even_after_success=True)
+            for child in (*self._workers, self._console):
+                if child:
+                    self._revive(child, even_after_success=True)
             for child in (self._producer, self._reader):
                 if child and self._revive(child):
                     say(f"{child.name} has done its work.")
@@ -168,7 +172,7 @@ class Stack:
     def stop(self) -> None:
         """Stop everything: first who writes, last what the others need. It takes seconds, never for ever."""
         say("Stopping.")
-        for group in ([self._producer], self._workers, [self._reader]):
+        for group in ([self._producer], self._workers, [self._reader, self._console]):
             there = [child for child in group if child]
             for child in there:
                 child.ask_to_end()
@@ -204,7 +208,18 @@ class Stack:
         port = _port(f"worker-{number}", 6069 + number)
         worker = self._child(f"worker-{number}", "worker", "--set", f"worker.port={port}")
         worker.about = f"http://{HOST}:{port}/metrics, /livez and /readyz"
+        self._ports.append(port)
         return worker
+
+    def _page(self) -> Child:
+        port = _port("the console", 8765)
+        workers = ",".join(f"http://{HOST}:{port}" for port in self._ports)
+        # What was answered belongs to this stack, and begins anew with it.
+        audit = f"console.audit_file={self._state / 'audit.jsonl'}"
+        settings = ["--set", f"console.workers={workers}", "--set", audit]
+        page = self._child("console", "console", "--listen", f"{HOST}:{port}", *settings)
+        page.about = f"http://{HOST}:{port}/"
+        return page
 
     def _child(self, name: str, *command: str, has_log: bool = True) -> Child:
         log = self._state / f"{name}.log" if has_log else None
@@ -251,7 +266,7 @@ class Stack:
     def _tell(self) -> None:
         for server in self._servers:
             say(f"{server.name}: {server.address}, log {_shown(server.log)}")
-        for child in [*self._workers, self._producer]:
+        for child in [*self._workers, self._producer, self._console]:
             if child and child.log:
                 say(f"{child.name}: {child.about or self._night()}, log {_shown(child.log)}")
         say("The alerts follow. Ctrl-C stops everything.")

@@ -16,9 +16,12 @@ from detectors.case import Status
 from detectors.groups.exact_co_sharing import KINDS as EDGE_KINDS
 from detectors.groups.exact_co_sharing import MAX_WINDOW_MS
 from streams import commands
+from streams.backtesting import flags as backtesting
 from streams.embedded import spare_collector
+from streams.evaluating import command as evaluating
 from streams.explain import KINDS as EXPLAIN_KINDS
 from streams.metrics import SEVERITIES
+from streams.outputs.receivers import flags as notifying
 from streams.outputs.terminal import printable
 from streams.ranking import KINDS as TOP_KINDS
 from streams.sources.formats import FORMATS
@@ -88,6 +91,14 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_pace(parser: argparse.ArgumentParser) -> None:
+    pace = parser.add_mutually_exclusive_group()
+    pace.add_argument(
+        "--speed", type=_positive, metavar="X", help="event seconds a second (default: as fast as it can)"
+    )
+    pace.add_argument("--rate", type=_positive, metavar="N", help="posts a second, whatever their times")
+
+
 def _replay(commands_: _Commands) -> None:
     parser = _add(
         commands_,
@@ -100,9 +111,7 @@ def _replay(commands_: _Commands) -> None:
         "  some-stream | vigie replay -",
     )
     _add_input(parser)
-    parser.add_argument(
-        "--speed", type=_positive, metavar="X", help="event seconds a second (default: as fast as it can)"
-    )
+    _add_pace(parser)
     _add_judging(parser)
     watch = _add(
         commands_,
@@ -113,7 +122,7 @@ def _replay(commands_: _Commands) -> None:
         "  vigie watch mastodon --set mastodon.instances=https://mastodon.social --show notice\n"
         "  VIGIE_X__TOKEN=… vigie watch x --set x.rules=rules.txt --alerts alerts.jsonl",
     )
-    watch.set_defaults(files=(), speed=None)
+    watch.set_defaults(files=(), speed=None, rate=None)
     watch.add_argument("source", choices=NETWORKS, help="the network; http takes posts that others push")
     watch.add_argument(
         "--place", metavar="FILE", help="where it is kept how far the network was read, to go on from there"
@@ -148,6 +157,16 @@ def _add_judging(parser: argparse.ArgumentParser) -> None:
         "--metrics-port", type=_port, metavar="N", help="serve Prometheus metrics on 127.0.0.1:N"
     )
     parser.add_argument(
+        "--metrics-host", default="127.0.0.1", metavar="H", help="serve them here instead of on 127.0.0.1"
+    )
+    parser.add_argument(
+        "--console",
+        nargs="?",
+        const="",
+        metavar="[HOST:]PORT",
+        help="serve the watch room's page (default: at 127.0.0.1:8765; docs/console.md)",
+    )
+    parser.add_argument(
         "--show", choices=SEVERITIES, default="warning", help="lowest severity to print (default: warning)"
     )
     parser.add_argument("--language", choices=("en", "fr"), default="en", help="of the printed alerts")
@@ -173,6 +192,9 @@ def _others(commands_: _Commands) -> None:
     simulate.add_argument("scenario", help="a shipped name or a TOML file (docs/simulate.md)")
     simulate.add_argument("--out", required=True, metavar="DIR", help="folder for the two files")
     simulate.add_argument("--seed", type=_seed, default=1, help="other numbers give other people and texts")
+    simulate.add_argument(
+        "--scale", type=_positive, default=1.0, metavar="X", help="so many times the posts and people"
+    )
     _add_json(simulate)
     explain = _add(
         commands_,
@@ -257,6 +279,14 @@ def _edges(commands_: _Commands) -> None:
     )
 
 
+def _backtest(commands_: _Commands) -> None:
+    run = _later("backtest", "commands", "streams.backtesting")
+    parser = _add(commands_, "backtest", run, backtesting.DOES, backtesting.EXAMPLES)
+    _add_input(parser)
+    backtesting.add_flags(parser)
+    _add_json(parser)
+
+
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="C.toml", help="settings file (see `vigie config show`)")
     _add_set(parser)
@@ -281,9 +311,7 @@ def _kafka(commands_: _Commands) -> None:
     )
     _add_json(produce)
     _add_settings(produce)
-    produce.add_argument(
-        "--speed", type=_positive, metavar="X", help="event seconds a second (default: as fast as it can)"
-    )
+    _add_pace(produce)
     produce.add_argument(
         "--name",
         metavar="N",
@@ -305,6 +333,9 @@ def _kafka(commands_: _Commands) -> None:
     produce.add_argument(
         "--metrics-port", type=_port, metavar="N", help="serve Prometheus metrics on 127.0.0.1:N"
     )
+    produce.add_argument(
+        "--metrics-host", default="127.0.0.1", metavar="H", help="serve them here instead of on 127.0.0.1"
+    )
     topics = _add(
         commands_,
         "topics",
@@ -317,6 +348,7 @@ def _kafka(commands_: _Commands) -> None:
     _add_settings(topics)
     _add_json(topics)
     _alerts(commands_)
+    _notify(commands_)
     _cases(commands_)
     _service(commands_)
     _lists(commands_)
@@ -387,6 +419,19 @@ def _service(commands_: _Commands) -> None:
     )
     _add_settings(doctor)
     _add_json(doctor)
+
+
+def _notify(commands_: _Commands) -> None:
+    run = _later("notify", "notify", "streams")
+    parser = _add(commands_, "notify", run, notifying.DOES, notifying.EXAMPLES)
+    notifying.add_flags(parser)
+    _add_settings(parser)
+    parser.add_argument(
+        "--metrics-port", type=_port, metavar="N", help="serve Prometheus metrics on 127.0.0.1:N"
+    )
+    parser.add_argument(
+        "--metrics-host", default="127.0.0.1", metavar="H", help="serve them here instead of on 127.0.0.1"
+    )
 
 
 def _alerts(commands_: _Commands) -> None:
@@ -624,6 +669,62 @@ def _erasing(actions: _Commands) -> None:
     _add_json(erase)
 
 
+def _console(commands_: _Commands) -> None:
+    parser = _add(
+        commands_,
+        "console",
+        _of_console("serve"),
+        "serve the watch room's page, over Kafka or over a file of alerts (docs/console.md)",
+        "  vigie console\n"
+        "  vigie console --alerts alerts.jsonl --store night.db --verdicts verdicts.jsonl\n"
+        "  vigie console token add mona --role analyst\n"
+        "  vigie console --listen 0.0.0.0:8765",
+    )
+    parser.add_argument("--listen", metavar="[HOST:]PORT", help="where (default: 127.0.0.1:8765)")
+    parser.add_argument(
+        "--alerts", metavar="FILE", help="follow what `vigie replay --alerts` writes, not Kafka"
+    )
+    parser.add_argument("--store", metavar="PATH", help="what `vigie replay --store` keeps, with --alerts")
+    parser.add_argument("--verdicts", metavar="FILE", help="add verdicts here, with --alerts")
+    _add_settings(parser)
+    actions = parser.add_subparsers(metavar="token", parser_class=_Parser)
+    token = _described(
+        actions,
+        "token",
+        "say who may come in",
+        "  vigie console token add mona --role analyst\n  vigie console token list",
+    ).add_subparsers(required=True, metavar="ACTION", parser_class=_Parser)
+    add = _add(
+        token,
+        "add",
+        _of_console("add_token"),
+        "make a token for somebody, and print it once",
+        "  vigie console token add mona --role analyst",
+    )
+    add.add_argument("name", metavar="NAME", help="who it is for; stands in the audit log")
+    add.add_argument(
+        "--role", choices=("viewer", "analyst"), default="viewer", help="analysts answer (default: viewer)"
+    )
+    remove = _add(
+        token,
+        "remove",
+        _of_console("remove_token"),
+        "take somebody's token away, at once",
+        "  vigie console token remove mona",
+    )
+    remove.add_argument("name", metavar="NAME", help="whose token")
+    listing = _add(
+        token, "list", _of_console("list_tokens"), "say who has a token", "  vigie console token list"
+    )
+    _add_json(listing)
+    for one in (add, remove, listing):
+        _add_settings(one)
+
+
+def _of_console(name: str) -> Callable[[argparse.Namespace], int]:
+    return _later(name, "commands", "streams.console")
+
+
 def _add_key(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--key-file", metavar="KEY", help="the key (default: privacy.key_file)")
     _add_settings(parser)
@@ -698,8 +799,11 @@ def parser() -> argparse.ArgumentParser:
     _replay(commands_)
     _others(commands_)
     _edges(commands_)
+    _backtest(commands_)
+    evaluating.add_parser(commands_)
     _kafka(commands_)
     _privacy(commands_)
+    _console(commands_)
     return top
 
 

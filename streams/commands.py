@@ -6,11 +6,12 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from rich.console import Console
 from rich.table import Table
 
+from detectors.case import Judged
 from detectors.events import Item
 from detectors.rules.sentences import shortened
 from detectors.severity import CRITICAL, NOTICE, WARNING
@@ -24,18 +25,21 @@ from streams.command_inputs import (
     tell_reading,
     with_filter,
 )
+from streams.deliveries import Deliveries
 from streams.edges import Collected, as_csv, as_json
 from streams.embedded import Alert, Pipeline, Settings
+from streams.leading import Leading
 from streams.lists import ListFiles
 from streams.outputs.alert_file import AlertFile
 from streams.outputs.case_table import case_table
 from streams.outputs.terminal import Terminal, printable
 from streams.privacy import door
 from streams.replay import Run, play, summary
-from streams.simulate import ScenarioError, load_scenario
+from streams.simulate import ScenarioError, load_scenario, scaled
 from streams.simulate import write as write_scenario
 from streams.sources.convert import convert_to_lines
 from streams.sources.formats import items_of, posts_of
+from streams.sources.languages import with_languages
 from streams.sources.live.feed import Feed
 from streams.sources.opening import InputError
 from streams.sources.ordering import in_order
@@ -44,6 +48,9 @@ from streams.stores.sqlite import Store
 from streams.telling import console, print_json, progress, say
 from streams.verdict_file import VerdictFile
 from streams.watch_file import read_watch
+
+if TYPE_CHECKING:
+    from streams.console.embedded import EmbeddedConsole
 
 _Item = TypeVar("_Item", bound=Item)
 PAYERS = "payers"
@@ -94,13 +101,21 @@ def _judge(chosen: argparse.Namespace, in_force: Settings, source: _Source) -> i
     """Let the posts of a source through the pipeline, tell the alerts, and at the end the numbers."""
     tally, rejects = source.tally, source.rejects
     pseudonyms = door(in_force.privacy)
+    source = source._replace(batches=with_languages(source.batches, in_force.languages))
     if pseudonyms is not None:
         source = source._replace(batches=pseudonyms.batches(source.batches))
     alert_file = AlertFile(chosen.alerts) if chosen.alerts else None
     store = Store(chosen.store, write=True, kept=in_force.retention) if chosen.store else None
+    leading = Leading()
+
+    def judged(one: Judged) -> None:
+        leading.note(one, one.finding.judged_ms)
+        if store:
+            store.note_judged(one)
+
     pipeline = Pipeline(
         in_force,
-        on_judged=store.note_judged if store else None,
+        on_judged=judged,
         on_batch=store.note_batch if store else None,
     )
     lists = ListFiles(chosen.lists or in_force.lists.files, say, *([pseudonyms.lists] if pseudonyms else []))
@@ -110,24 +125,45 @@ def _judge(chosen: argparse.Namespace, in_force: Settings, source: _Source) -> i
         pipeline.room.watch = pseudonyms.watched(watched) if pseudonyms else watched
     verdicts = VerdictFile(chosen.verdicts, say) if chosen.verdicts else None
     run = Run()
+    deliveries = Deliveries(in_force.receivers)
     if chosen.metrics_port:
-        metrics.serve(chosen.metrics_port, metrics.PipelineCollector(pipeline, tally, run.alerts))
+        told = [metrics.PipelineCollector(pipeline, tally, run.alerts, leading, run.delays)]
+        feeds = [metrics.FeedCollector(source.feed)] if source.feed is not None else []
+        metrics.serve(chosen.metrics_port, *told, *feeds, *deliveries.collectors, host=chosen.metrics_host)
     out = console()
     terminal = None if chosen.json else Terminal(out, chosen.show, chosen.language)
+    page = _console(chosen, pipeline, run, tally, leading, store, verdicts)
+
+    told_to: list[Callable[[Alert], None] | None] = [
+        alert_file.write if alert_file else None,
+        store.note_alert if store else None,
+        page.take if page else None,
+        terminal.write if terminal else None,
+        deliveries.put,
+    ]
+
+    def tell(alerts: Iterator[Alert]) -> None:
+        for alert in alerts:
+            for take in filter(None, told_to):
+                take(alert)
+
     try:
-        for alert in _play(chosen, pipeline, run, source, lists, verdicts):
-            if alert_file:
-                alert_file.write(alert)
-            if store:
-                store.note_alert(alert)
-            if terminal:
-                terminal.write(alert)
+        tell(_play(chosen, pipeline, run, source, lists, verdicts, page))
+        _tell_numbers(chosen, pipeline, run, tally, out)
+        if page and source.feed is None:  # whoever stops a live network wants to leave
+            tell(page.linger())
     finally:
-        rejects.close()
-        if alert_file:
-            alert_file.close()
-        if store:
-            store.close()
+        for opened in (rejects, alert_file, store, page):
+            if opened is not None:
+                opened.close()
+        deliveries.finish()
+    return 0
+
+
+def _tell_numbers(
+    chosen: argparse.Namespace, pipeline: Pipeline, run: Run, tally: Tally, out: Console
+) -> None:
+    """What was read, and what came of it."""
     tell_reading(tally, keeps=chosen.rejects is not None)
     events = pipeline.tallies.events + tally.events - tally.changes
     numbers = summary(run, pipeline, dict(tally.reasons), events)
@@ -136,7 +172,25 @@ def _judge(chosen: argparse.Namespace, in_force: Settings, source: _Source) -> i
         print_json(numbers)
     else:
         _print_summary(out, numbers, run, chosen)
-    return 0
+
+
+def _console(
+    chosen: argparse.Namespace,
+    pipeline: Pipeline,
+    run: Run,
+    tally: Tally,
+    leading: Leading,
+    store: Store | None,
+    verdicts: VerdictFile | None,
+) -> EmbeddedConsole | None:
+    """The watch room's page, if it is asked for."""
+    if chosen.console is None:
+        return None
+    # Brings a server of HTTP with it, which no other command needs.
+    from streams.console.embedded import EmbeddedConsole  # noqa: PLC0415
+
+    kept = (store, chosen.store) if store is not None else None
+    return EmbeddedConsole(chosen.console, pipeline, run, tally, leading, kept, verdicts)
 
 
 def _play(
@@ -146,6 +200,7 @@ def _play(
     source: _Source,
     lists: ListFiles,
     verdicts: VerdictFile | None,
+    page: EmbeddedConsole | None = None,
 ) -> Iterator[Alert]:
     """The alerts of a replay, with progress while it sorts and while it watches."""
     batches, feed = source.batches, source.feed
@@ -158,12 +213,15 @@ def _play(
             tell(count)
             if feed is not None:
                 feed.taken(count)
+            if page is not None:
+                page.look()
 
         yield from play(
             batches,
             pipeline,
             run,
             speed=chosen.speed,
+            rate=chosen.rate,
             live=source.live,
             lists=lists,
             verdicts=verdicts,
@@ -248,7 +306,7 @@ def _told(batches: Iterator[list[_Item]], tell: Callable[[int], None]) -> Iterat
 def simulate(chosen: argparse.Namespace) -> int:
     """`vigie simulate`."""
     try:
-        scenario = load_scenario(chosen.scenario)
+        scenario = scaled(load_scenario(chosen.scenario), chosen.scale)
         with progress("simulating", "% of the event time") as tell:
             written = write_scenario(
                 scenario, chosen.seed, chosen.out, progress=lambda part: tell(int(part * 100))
@@ -267,6 +325,8 @@ def simulate(chosen: argparse.Namespace) -> int:
     )
     for name, count in written.operations.items():
         print(f"  {name:24} {count:>8,}")
+    if written.listed:
+        print(f"{written.listed:,} entries in {chosen.out}/lists.csv, for vigie replay --lists")
     return 0
 
 
@@ -310,7 +370,7 @@ def config(chosen: argparse.Namespace) -> int:
     print(
         f"# version {in_force.version()}; severity: notice {NOTICE}, warning {WARNING}, critical {CRITICAL}"
     )
-    for section, values in tables.items():
+    for section, values in settings.sections(tables).items():
         print(f"\n[{section}]")
         for name, value in values.items():
             print(settings.toml_line(name, value))

@@ -39,9 +39,12 @@ from detectors.pairs import Pairs, PairSettings
 from detectors.subjects import Subjects
 from detectors.traits.testing import TraitSettings
 from detectors.windows import Gate, TickBuffer, TimeSettings
+from streams.console.settings import ConsoleSettings
 from streams.kafka.settings import KafkaSettings, RedisSettings, WorkerSettings
+from streams.outputs.receivers.settings import ReceiverSettings
 from streams.privacy_settings import PrivacySettings, RetentionSettings
 from streams.room import Room
+from streams.sources.languages import LanguageSettings
 from streams.sources.live.settings import BlueskySettings, HttpSettings, MastodonSettings, XSettings
 
 Alert = dict[str, Any]
@@ -95,6 +98,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     mastodon: MastodonSettings = msgspec.field(default_factory=MastodonSettings)
     x: XSettings = msgspec.field(default_factory=XSettings)
     http: HttpSettings = msgspec.field(default_factory=HttpSettings)
+    languages: LanguageSettings = msgspec.field(default_factory=LanguageSettings)
     coverage: CoverageSettings = msgspec.field(default_factory=CoverageSettings)
     watch: WatchFileSettings = msgspec.field(default_factory=WatchFileSettings)
     lists: ListFileSettings = msgspec.field(default_factory=ListFileSettings)
@@ -103,6 +107,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     worker: WorkerSettings = msgspec.field(default_factory=WorkerSettings)
     privacy: PrivacySettings = msgspec.field(default_factory=PrivacySettings)
     retention: RetentionSettings = msgspec.field(default_factory=RetentionSettings)
+    receivers: dict[str, ReceiverSettings] = {}
+    """Who is told of cases, by name."""
+    console: ConsoleSettings = msgspec.field(default_factory=ConsoleSettings)
 
     def version(self) -> str:
         """Short hash of the settings of detection in force, printed in every alert."""
@@ -115,6 +122,7 @@ _ELSEWHERE = (
     "mastodon",
     "x",
     "http",
+    "languages",
     "coverage",
     "watch",
     "lists",
@@ -123,6 +131,8 @@ _ELSEWHERE = (
     "worker",
     "privacy",
     "retention",
+    "receivers",
+    "console",
 )
 
 
@@ -164,18 +174,7 @@ class Pipeline:
         self.accounts = Accounts(self.settings.accounts)
         self.subjects = Subjects(self.settings)
         self.pairs = Pairs(self.settings.pairs)
-        self.judge = Judge(
-            self.settings.cases,
-            self.settings.pairs,
-            self.buffer.tick_ms,
-            on_judged,
-            self.settings.networks,
-            self.settings.fate,
-            self.settings.purges,
-            self.settings.album,
-            self.settings.communities,
-            self.settings.traits,
-        )
+        self.judge = Judge(self.settings, on_judged)
         self.room = room or Room()
         self.tallies = Tallies()
         self._on_batch = on_batch

@@ -12,10 +12,11 @@ from typing import Any
 from detectors.alerts import instant
 from detectors.events import Item
 from detectors.open_groups import OpenGroup
+from streams.alert_delays import AlertDelays
 from streams.clock import clock_ms
 from streams.embedded import Alert, Pipeline
 from streams.lists import ListFiles
-from streams.pacing import LIVE_MS, Pace, with_silence
+from streams.pacing import LIVE_MS, pace_of, with_silence
 from streams.verdict_file import VerdictFile
 
 _LOOK_S = 1.0
@@ -31,6 +32,8 @@ class Run:
     started: float = field(default_factory=time.monotonic)
     alerts: Counter[str] = field(default_factory=Counter)
     """Published alerts by severity."""
+    delays: AlertDelays = field(default_factory=AlertDelays)
+    """How long new cases took to be told."""
     cases: dict[str, dict[str, Any]] = field(default_factory=dict)
     """The newest data of each case."""
 
@@ -38,6 +41,7 @@ class Run:
         """Count one alert."""
         data = alert["data"]
         self.alerts[data["severity"]] += 1
+        self.delays.note(alert)
         self.cases[data["case_id"]] = data | {"subject": alert["subject"]}
 
     def cases_by_severity(self) -> dict[str, int]:
@@ -52,6 +56,7 @@ def play(
     run: Run,
     *,
     speed: float | None = None,
+    rate: float | None = None,
     live: bool = False,
     lists: ListFiles | None = None,
     verdicts: VerdictFile | None = None,
@@ -67,6 +72,8 @@ def play(
     speed : float, optional
         Event seconds for each second of wall time; as fast as possible without it. It changes when an alert
         comes, never which.
+    rate : float, optional
+        In its place, posts for each second of wall time.
     live : bool
         Whether time passes while nothing comes: the watermark then follows the clock, less the grace.
     lists : ListFiles, optional
@@ -78,7 +85,7 @@ def play(
     on_progress : callable, optional
         Told the number of posts taken in so far.
     """
-    pace = Pace(speed) if speed else None
+    pace = pace_of(speed, rate)
     source = with_silence(batches) if live else iter(batches)
     seen, looked = 0, time.monotonic()
     for posts in source:
@@ -101,6 +108,12 @@ def play(
     yield from _stamped(pipeline.finish(), run)
     if verdicts is not None:
         pipeline.room.verdicts += verdicts.new()
+        yield from _stamped(_answers(pipeline, run), run)
+
+
+def answers_since(pipeline: Pipeline, run: Run) -> Iterator[Alert]:
+    """After the end of the input: what the verdicts change that nobody has heard yet."""
+    if pipeline.judge.heard < len(pipeline.room.verdicts):
         yield from _stamped(_answers(pipeline, run), run)
 
 

@@ -12,11 +12,14 @@ from typing import Any
 import msgspec
 
 from streams import privacy_settings
+from streams.console import settings as console_settings
 from streams.embedded import Settings
 from streams.kafka.settings import MASK, masked, problems
+from streams.outputs.receivers import settings as receivers_settings
 from streams.sources.opening import InputError
 
 PREFIX = "VIGIE_"
+RECEIVERS = "receivers"
 
 
 def load(
@@ -53,6 +56,9 @@ def load(
     for setting, value in named.items():
         section, _, name = setting.partition(".")
         table = tables.setdefault(section, {})
+        if section == RECEIVERS and isinstance(table, dict):  # a table in it for each of them
+            receiver, _, name = name.replace("__", ".", 1).partition(".")
+            table = table.setdefault(receiver, {})
         if isinstance(table, dict):  # else it is refused below
             table[name] = value.split(os.pathsep) if setting == "lists.files" and value else value
     try:
@@ -66,7 +72,18 @@ def load(
 
 def dump(settings: Settings) -> dict[str, dict[str, Any]]:
     """The settings as tables, as a TOML file would hold them; secrets are masked."""
-    return masked(msgspec.to_builtins(settings))
+    tables = masked(msgspec.to_builtins(settings))
+    return tables | {RECEIVERS: receivers_settings.masked(tables[RECEIVERS])}
+
+
+def sections(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Tables as a settings file names them: each receiver has one of its own.
+
+    >>> sections({"time": {"tick_s": 5}, "receivers": {"desk": {"kind": "webhook"}}})
+    {'time': {'tick_s': 5}, 'receivers.desk': {'kind': 'webhook'}}
+    """
+    receivers = {f"{RECEIVERS}.{name}": values for name, values in tables.get(RECEIVERS, {}).items()}
+    return {section: values for section, values in tables.items() if section != RECEIVERS} | receivers
 
 
 def toml_line(name: str, value: Any) -> str:
@@ -90,7 +107,7 @@ def _flag(flag: str) -> tuple[str, str]:
     setting, equals, value = flag.partition("=")
     if not equals or "." not in setting:
         # It is not said which part of it is the secret.
-        if any(word in flag for word in ("password", "redis", "token", "privacy")):
+        if any(word in flag for word in ("password", "redis", "token", "privacy", "receivers")):
             raise InputError("--set of a secret must be written as --set redis.password=…")
         raise InputError(f"--set {flag!r} is no setting: write it as --set hashtags.window_minutes=10.")
     return setting.strip(), value.strip()
@@ -108,6 +125,8 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
 def _bounds(settings: Settings) -> Iterator[tuple[bool, str]]:
     """What holds of all detectors alike: a bound is above 0, and so is a window; growth is above 1."""
     for section in settings.__struct_fields__:
+        if section == RECEIVERS:
+            continue
         values = msgspec.structs.asdict(getattr(settings, section))
         for name, value in values.items():
             if name == "growth":
@@ -162,6 +181,8 @@ def _check(settings: Settings) -> None:
     ]
     wrong = [sentence for holds, sentence in rules if not holds]
     wrong += problems(settings.kafka, settings.redis, settings.worker)
+    wrong += console_settings.problems(settings.console)
     wrong += privacy_settings.problems(settings.privacy, settings.retention, settings.kafka.retention_hours)
+    wrong += receivers_settings.problems(settings.receivers)
     if wrong:
         raise InputError(f"The settings are wrong: {wrong[0]}. See `vigie config show`.")

@@ -27,16 +27,18 @@ from streams.command_inputs import (
     open_inputs,
     spare_inputs,
     tell_reading,
+    with_filter,
 )
 from streams.kafka import resume, topics
 from streams.kafka.alerts import Start, Tail
 from streams.kafka.producer import Producer, Undelivered, produce, summary
 from streams.kafka.settings import KafkaSettings
 from streams.outputs.terminal import Terminal, printable
-from streams.pacing import Pace
+from streams.pacing import Pace, Steady, pace_of
 from streams.privacy import door
 from streams.pseudonyms import Pseudonyms
 from streams.sources.formats import Reader, items_of
+from streams.sources.languages import with_languages
 from streams.sources.live.settings import NAMES as NETWORKS
 from streams.sources.opening import InputError
 from streams.sources.ordering import in_order
@@ -98,16 +100,18 @@ def produce_posts(chosen: argparse.Namespace) -> int:
         earlier=begin.earlier,
         again_from_start=not is_stream,
         rejected=lambda: tally.rejected,
-        live=is_stream and chosen.speed is None,
+        live=is_stream and not (chosen.speed or chosen.rate),
         real_time=chosen.speed == 1,
         canary_s=chosen.canary_minutes * 60,
     )
     _tell_resuming(begin, in_force.kafka.partitions, is_stream=is_stream)
     if chosen.metrics_port:
-        metrics.serve(chosen.metrics_port, metrics.ProducerCollector(producer, tally))
+        told = metrics.ProducerCollector(producer, tally)
+        metrics.serve(chosen.metrics_port, told, host=chosen.metrics_host)
     rejects = Rejects(chosen.rejects, quoting=pseudonyms is None)
     batches = items_of(readers, tally, rejects, clock_ms)
-    return _send(chosen, producer, tally, (_ordered(chosen, _through(pseudonyms, batches), order), rejects))
+    batches = _through(pseudonyms, with_languages(batches, in_force.languages))
+    return _send(chosen, producer, tally, (_ordered(chosen, batches, order), rejects))
 
 
 def _produce_network(chosen: argparse.Namespace) -> int:
@@ -117,6 +121,9 @@ def _produce_network(chosen: argparse.Namespace) -> int:
     network = chosen.files[0]
     name = chosen.name or network
     topics.check(in_force.kafka)
+    chosen_by = with_filter(network, in_force).coverage.filter
+    if chosen_by != in_force.coverage.filter:
+        say(f"Workers do not see what chooses these posts: tell them as coverage.filter = {chosen_by!r}.")
     feed = open_feed(network, in_force, chosen.place or default_place(name), rejects)
     begin = _where_to_begin(in_force.kafka, name, again=False)
     producer = Producer(
@@ -131,10 +138,11 @@ def _produce_network(chosen: argparse.Namespace) -> int:
         now=feed.reached_ms,
     )
     if chosen.metrics_port:
-        metrics.serve(chosen.metrics_port, metrics.ProducerCollector(producer, feed.tally))
+        told = metrics.ProducerCollector(producer, feed.tally), metrics.FeedCollector(feed)
+        metrics.serve(chosen.metrics_port, *told, host=chosen.metrics_host)
     try:
-        source = _through(pseudonyms, iter(feed)), rejects
-        return _send(chosen, producer, feed.tally, source, taken=feed.taken)
+        source = _through(pseudonyms, with_languages(feed, in_force.languages)), rejects
+        return _send(chosen, producer, feed.tally, source, safe=feed.taken)
     finally:
         feed.close()
 
@@ -144,18 +152,13 @@ def _send(
     producer: Producer,
     tally: Tally,
     source: tuple[Iterator[list[Item]], Rejects],
-    taken: Callable[[int], None] = lambda count: None,
+    safe: Callable[[int], None] = lambda count: None,
 ) -> int:
     batches, rejects = source
     began = time.monotonic()
     try:
         with _stopping() as stop, progress("sending", "posts") as tell:
-
-            def read(count: int) -> None:
-                tell(count)
-                taken(count)
-
-            finished = produce(batches, producer, stop=stop, on_progress=read)
+            finished = produce(batches, producer, stop=stop, on_progress=tell, on_safe=safe)
     except Undelivered as problem:
         say(printable(str(problem)))
         return 1
@@ -179,11 +182,11 @@ def _through(pseudonyms: Pseudonyms | None, batches: Iterator[list[Item]]) -> It
 def _ordered(chosen: argparse.Namespace, batches: Iterator[list[Item]], order: str) -> Iterator[list[Item]]:
     if order == "time":
         batches = in_order(batches)
-    return _paced(batches, chosen.speed) if chosen.speed else batches
+    pace = pace_of(chosen.speed, chosen.rate)
+    return batches if pace is None else _paced(batches, pace)
 
 
-def _paced(batches: Iterator[list[Item]], speed: float) -> Iterator[list[Item]]:
-    pace = Pace(speed)
+def _paced(batches: Iterator[list[Item]], pace: Pace | Steady) -> Iterator[list[Item]]:
     for posts in batches:
         yield from pace.parts(posts)
 
