@@ -14,10 +14,10 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shared_data import MAPPINGS, need_data
 from streams_of_posts import MINUTE, SECOND, START_MS, batches, person, post, robot
 from test_state import Kept, check
 
-from benchmarks.real_input import MAPPINGS, data_folder
 from detectors.accounts.stage import Accounts
 from detectors.batches import Signals, merge, spread
 from detectors.events import from_mapping
@@ -621,10 +621,7 @@ def reposted_of(path):
 
 @pytest.fixture(scope="module")
 def debate():
-    folder = data_folder()
-    if folder is None:
-        pytest.skip("the shared data is not here (VIGIE_SHARED_DATA or ../shared/data)")
-    return folder / "gop-debate" / "gop_debate.csv.gz"
+    return need_data("gop-debate") / "gop_debate.csv.gz"
 
 
 def test_top_sources_of_a_real_debate_are_those_of_a_plain_count(debate, capsys):

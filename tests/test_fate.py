@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shared_data import need_data
 from streams_of_posts import MINUTE, SECOND, START_MS, post
 from test_state import Kept, check
 
-from benchmarks import suspensions
 from detectors.accounts.stage import Accounts
 from detectors.alerts import render
 from detectors.batches import FateSignal, fate_order
@@ -28,6 +28,9 @@ from detectors.rules import fate as rules
 from detectors.severity import assess
 from detectors.windows import TickBuffer, TimeSettings
 from detectors.wording import sentence
+from streams.evaluating.folder import Folder
+from streams.evaluating.protocol import Bench
+from streams.evaluating.protocols import suspension_waves
 
 TICK = 5000
 FIRST = START_MS - START_MS % DAY_MS
@@ -465,12 +468,13 @@ def test_the_order_of_arrival_changes_nothing(rng):
 # -- real checks -----------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(not suspensions.CHECKS.exists(), reason="the shared data is not here")
 def test_on_real_checks_every_day_over_twice_the_median_is_told_and_once_the_usual_is_known_hardly_another():
-    rows = suspensions.figures()["suspended"]["rows"]
-    detector, baseline = rows["the detector"], rows["baseline: 10 or more"]
-    assert detector["found"] == detector["of"] > 0
-    assert detector["false days"] - detector["of these without a usual"] <= 1
-    assert detector["false days"] < baseline["false days"]
-    later = rows["the detector, against the days before, from the sixth on"]
-    assert (later["found"], later["false days"]) == (later["of"], 0)
+    bench = Bench(Folder(need_data("suspensions")), seed=1, quick=True, tell=lambda text: None)
+    figures = {one.measure: one for one in suspension_waves.measure(bench).figures}
+    days = figures["suspended: days over twice the median of all, told"]
+    others = figures["suspended: other days told"]
+    assert days.value == 1
+    assert others.value - int(others.note.split()[0]) <= 1
+    assert others.value < next(one.value for one in others.baselines if one.name.startswith("10 "))
+    assert figures["suspended: from the sixth day on, days over twice the median of those before, told"].met
+    assert figures["suspended: from the sixth day on, other days told"].value == 0

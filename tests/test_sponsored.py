@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shared_data import need_data
 from streams_of_posts import post
 from test_state import Kept, check
 
-from benchmarks import real_input
-from benchmarks import sponsored as figures
 from detectors.accounts.stage import Accounts
 from detectors.batches import PromotionSignal, Signals, spread
 from detectors.findings import Finding, Member, Subject
@@ -29,6 +28,8 @@ from detectors.rules import sponsored as rules
 from detectors.rules.sentences import NBSP, THIN
 from detectors.severity import Assessment, assess
 from streams import payers
+from streams.evaluating.folder import Folder
+from streams.evaluating.protocols import promoted_posts as figures
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 START = int(datetime(2016, 1, 4, tzinfo=UTC).timestamp() * 1000)
@@ -901,10 +902,7 @@ def test_reading_errors_do_not_make_another_page():
 
 
 def test_from_a_third_of_the_pages_of_a_real_payer_more_are_reached_and_no_stranger():
-    folder = real_input.data_folder()
-    if folder is None:
-        pytest.skip("the shared data is not here (VIGIE_SHARED_DATA or ../shared/data)")
-    promotions = figures.read(folder)
+    promotions = figures.read(Folder(need_data("ira-ads")))
     others = figures.crowd(promotions, 60, random.Random(1))
     pages = sorted({one.member.account for one in promotions})
     known = set(random.Random(1).sample(pages, len(pages) // 3))

@@ -1,0 +1,1 @@
+"""`vigie evaluate`: detection measured on labelled data, one protocol a file, one report."""
