@@ -520,7 +520,7 @@ def test_every_help_runs_and_has_an_example(name, capsys):
 def test_the_examples_of_the_help_are_good_use(name):
     for line in (subcommands()[name].epilog or "").splitlines()[1:]:
         for part in line.split("|"):
-            words = re.findall(r'"[^"]*"|\S+', part.partition(" > ")[0])
+            words = re.findall(r'"[^"]*"|\S+', re.split(" > | # ", part)[0])
             if words[:1] == ["vigie"]:
                 cli.parser().parse_args([word.strip('"') for word in words[1:]])
 
