@@ -24,6 +24,7 @@ from streams_of_posts import planted, post
 
 from detectors import __version__
 from streams import cli
+from streams.ranking import KINDS as TOP_KINDS
 from streams.sources.posts import encode_post
 
 TEXTS = [encode_post(one) for one in planted(7, chatter=60).posts]
@@ -494,7 +495,7 @@ def test_top_counts_exactly(tmp_path, capsys, kind):
 
 
 def test_every_kind_of_top_is_tested():
-    assert set(TOP) == set(cli.TOP_KINDS)
+    assert set(TOP) == set(TOP_KINDS)
 
 
 # -- help and bad use ------------------------------------------------------------------------------
