@@ -21,7 +21,19 @@ text = "Oui !"
 
 
 def test_the_shipped_scenarios_load() -> None:
-    assert shipped() == ["case-a", "case-c", "case-d", "election-night", "ordinary-day"]
+    assert shipped() == [
+        "case-a",
+        "case-a-full",
+        "case-b-full",
+        "case-c",
+        "case-c-full",
+        "case-d",
+        "case-d-full",
+        "election-night",
+        "lookalikes-politics",
+        "lookalikes-saturday",
+        "ordinary-day",
+    ]
     for name in shipped():
         assert load_scenario(name).title
 

@@ -35,6 +35,7 @@ class Feed:
         self._rng = rng
         self._spread = spread
         self._shown: list[Shown] = []
+        self._times: list[int] = []
         self._appeal: list[float] = []
         self._steps = np.empty(0)
         self._sharers: dict[str, set[str]] = {}
@@ -47,15 +48,17 @@ class Feed:
         """Add a post. It can be drawn after the next `refresh`."""
         luck = float(self._rng.pareto(self._spread)) + 0.05
         self._shown.append(post)
+        self._times.append(post.time_ms)
         self._appeal.append(luck * (post.author.followers + 40) ** 0.4)
 
     def refresh(self, now_ms: int) -> None:
         """Weigh the posts as they look at `now_ms` and forget the faded ones."""
-        ages = now_ms - np.fromiter((shown.time_ms for shown in self._shown), float, len(self._shown))
+        ages = now_ms - np.array(self._times, float)
         weights = np.array(self._appeal) * 0.5 ** (np.maximum(ages, 0) / HALF_LIFE_MS)
         if len(self._shown) > 2 * MAX_POSTS:
             keep = np.sort(np.argsort(weights)[-MAX_POSTS:])
             self._shown = [self._shown[i] for i in keep.tolist()]
+            self._times = [shown.time_ms for shown in self._shown]
             self._appeal = [self._appeal[i] for i in keep.tolist()]
             weights = weights[keep]
             alive = {shown.post["id"] for shown in self._shown}

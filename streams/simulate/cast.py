@@ -51,12 +51,12 @@ class Casting:
             client="Twitter for iPhone",
         )  # fmt: skip
 
-    def target(self, handle: str) -> Account:
-        """A public person whom an operation insults; it writes nothing."""
+    def target(self, handle: str, followers: int = 88_000) -> Account:
+        """A public person whom an operation insults, or follows."""
         return self._account(
             identity("fr", self._rng) | {"handle": handle},
             created_ms=moment_between(date(2011, 1, 1), date(2013, 12, 31), self._world.start_ms, self._rng),
-            followers=88_000, following=640, posts=9_400, likes=3_100, listed=900,
+            followers=followers, following=640, posts=9_400, likes=3_100, listed=900,
             client="Twitter for iPhone",
         )  # fmt: skip
 
@@ -86,6 +86,19 @@ class Casting:
             who, lang="en", created_ms=created_ms, bot_look=True, followers=int(rng.expovariate(1 / 60)),
             following=rng.randrange(80, 1900), posts=rng.randrange(2000, 60_000), likes=rng.randrange(0, 900),
             listed=int(rng.expovariate(1)), client=self._cheap_client(),
+        )  # fmt: skip
+
+    def bare_bot(self) -> Account:
+        """An automated account with next to nothing in its profile, which is how studies tell bots."""
+        rng = self._rng
+        who = identity("en", rng)
+        who |= {"handle": f"{who['name'].split()[0]}{rng.randrange(10**7, 10**8)}", "location": ""}
+        who["description"] = self._grammar.expand("movement_words", rng) if rng.random() < 0.4 else ""
+        created_ms = self._world.start_ms - int(rng.uniform(20, 420) * DAY_MS)
+        return self._account(
+            who, lang="en", created_ms=created_ms, bot_look=True, followers=int(rng.expovariate(1 / 9)),
+            following=rng.randrange(40, 900), posts=rng.randrange(10, 900),
+            likes=int(rng.expovariate(1 / 4)), listed=0, client=self._cheap_client(),
         )  # fmt: skip
 
     def foreigner(self, sleeper: bool) -> Account:
@@ -131,6 +144,36 @@ class Casting:
             created_ms=moment_between(first, last, self._world.start_ms, rng), following=following,
             followers=int(following * rng.uniform(0.88, 1.1)), posts=rng.randrange(300, 30_000),
             likes=rng.randrange(20, 4000), listed=rng.randrange(0, 6),
+        )  # fmt: skip
+
+    def broadcaster(self, handle: str, payer: str, lang: str) -> Account:
+        """A page of a foreign state's news channel, which says whose it is."""
+        rng = self._rng
+        known = rng.randrange(200_000, 2_700_000)
+        who = {
+            "handle": handle,
+            "name": handle,
+            "location": "",
+            "description": f"Official page of {payer}. News channel.",
+        }
+        made_ms = moment_between(date(2009, 6, 1), date(2012, 6, 1), self._world.start_ms, rng)
+        return self._account(
+            who, lang=lang, created_ms=made_ms, followers=known, following=rng.randrange(200, 700),
+            posts=rng.randrange(60_000, 300_000), likes=rng.randrange(100, 3000), listed=known // 180,
+            client="TweetDeck",
+        )  # fmt: skip
+
+    def listed_account(self) -> Account:
+        """An account of a list: some years old, much posted, a person as far as one sees."""
+        rng = self._rng
+        who = identity("en", rng)
+        created_ms = self._world.start_ms - int(rng.uniform(60, 2600) * DAY_MS)
+        followers = int(rng.lognormvariate(6.3, 1.4))
+        return self._account(
+            who, lang="en", created_ms=created_ms, followers=followers,
+            following=int(followers * rng.uniform(0.3, 1.5)) + 40, posts=rng.randrange(2000, 90_000),
+            likes=rng.randrange(200, 40_000), listed=followers // 90,
+            client=rng.choice(("Twitter for iPhone", "Twitter for Android", "Twitter Web App", "TweetDeck")),
         )  # fmt: skip
 
     def _cheap_client(self) -> str:

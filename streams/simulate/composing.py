@@ -29,10 +29,13 @@ class Composer:
     ----------
     lang : str
         "fr" or "en".
+    variety : float
+        Share of the texts that tell something more, which hardly anyone else has to tell.
     """
 
-    def __init__(self, lang: str) -> None:
+    def __init__(self, lang: str, variety: float = 0.0) -> None:
         self.lang = lang
+        self._variety = variety
         self.grammar: Grammar = load_grammar(lang)
         self._tags = {topic: self.grammar.words(f"tags_{topic}") for topic in TOPICS}
 
@@ -91,6 +94,8 @@ class Composer:
 
         `style` is a bit mask: 1 no capitals, 2 no accents, 4 no final stop, 8 stretches words.
         """
+        if self._variety and rng.random() < self._variety:
+            text = self._join(text, self.grammar.expand("story_clause", rng), rng)
         if text[-1] not in _OPEN and not style & 4:
             text += _ENDS[int(rng.random() * len(_ENDS))]
         if rng.random() < 0.2:

@@ -1,4 +1,7 @@
-"""What real people do that looks like an operation: slogans, headlines, releases, a debate, chains, bots."""
+"""What real people do that looks like an operation: slogans, headlines, releases, a debate, chains, bots.
+
+Matches, jokes and texts written for people are in `crowds`, advertisers in `promoted`.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,27 @@ from typing import Any
 import numpy as np
 
 from .cascade import Feed, Shown
+from .crowds import live, shared, viral
 from .grammar import capital
-from .ids import PostIds
 from .ordinary import Ordinary
 from .people import DAY_MS, Account, Country, identity, ordinary_accounts
-from .scenario import Chain, Debate, Headline, LookAlike, Release, Scheduled, Slogan
+from .promoted import adverts
+from .scenario import (
+    Adverts,
+    Chain,
+    Debate,
+    Headline,
+    Live,
+    LookAlike,
+    Release,
+    Scheduled,
+    Shared,
+    Slogan,
+    Viral,
+)
+from .scene import Scene
 from .world import Draft, World, compose, refer, repost
 
-ROLE = "innocent"
 STEP_MS = 20_000
 _EMOJI = ("😂", "❤️", "🙏", "🔥", "👏", "✊", "😅", "👍", "🤣", "💙")
 
@@ -35,47 +51,20 @@ def lookalike_drafts(world: World, traffic: Ordinary, part: LookAlike, worker: i
     worker : int
         1 to 1023, another for each component; it keeps ids apart.
     """
-    scene = _Scene(world, part, PostIds(worker))
-    if isinstance(part, Slogan):
-        return _crowd_says(scene, part.posts, part.lang, lambda rng: _slogan(part, rng))
-    if isinstance(part, Headline):
-        return _headline(scene, part)
-    if isinstance(part, Chain):
-        return _crowd_says(scene, part.posts, part.lang, lambda rng: (_copied(part, rng), []))
-    if isinstance(part, Release):
-        return _release(scene, part)
-    if isinstance(part, Scheduled):
-        return _scheduled(scene, part)
-    return _debate(scene, traffic, part)
+    scene = Scene(world, part, worker)
+    return _debate(scene, traffic, part) if isinstance(part, Debate) else _PLAYED[type(part)](scene, part)
 
 
-class _Scene:
-    """A look-alike's own generators, ids and time span."""
+def _slogans(scene: Scene, part: Slogan) -> Iterator[Draft]:
+    return _crowd_says(scene, part.posts, part.lang, lambda rng: _slogan(part, rng))
 
-    def __init__(self, world: World, part: LookAlike, ids: PostIds) -> None:
-        self.world, self.name, self.ids = world, part.name, ids
-        self.generator, self.rng = world.tools(part.name)
-        self.begin_ms = world.start_ms + int(part.at_minute * 60_000)
-        self.length_ms = int(part.duration_minutes * 60_000)
-        self.end_ms = min(self.begin_ms + self.length_ms, world.end_ms)
 
-    def wave(self, count: int) -> list[int]:
-        """Times of a wave that rises fast and fades slowly."""
-        return sorted(
-            (self.begin_ms + self.generator.beta(1.6, 3.2, count) * (self.length_ms - 1)).astype(int).tolist()
-        )
-
-    def draft(self, time_ms: int, author: Account, number: int, post: dict[str, Any]) -> Draft:
-        return Draft(time_ms, number, author, post, self.name, ROLE)
-
-    def people(self, count: int, lang: str) -> list[Account]:
-        """Different people, in turn if there are fewer than `count`."""
-        people = self.world.crowd.distinct(count, lang, self.generator)
-        return [people[i % len(people)] for i in range(count)] if people else []
+def _chain(scene: Scene, part: Chain) -> Iterator[Draft]:
+    return _crowd_says(scene, part.posts, part.lang, lambda rng: (_copied(part, rng), []))
 
 
 def _crowd_says(
-    scene: _Scene, posts: int, lang: str, say: Callable[[Random], tuple[str, list[str]]]
+    scene: Scene, posts: int, lang: str, say: Callable[[Random], tuple[str, list[str]]]
 ) -> Iterator[Draft]:
     for time_ms, author in zip(scene.wave(posts), scene.people(posts, lang), strict=False):
         text, tags = say(scene.rng)
@@ -106,8 +95,8 @@ def _copied(part: Chain, rng: Random) -> str:
     return f"{'Fait !' if part.lang == 'fr' else 'Done!'} {part.text}"
 
 
-def _headline(scene: _Scene, part: Headline) -> Iterator[Draft]:
-    paper = _declared(scene, part.via, part.via, f"{part.via}, journal en ligne", part.lang, "TweetDeck")
+def _headline(scene: Scene, part: Headline) -> Iterator[Draft]:
+    paper = scene.declared(part.via, part.via, f"{part.via}, journal en ligne", part.lang, "TweetDeck")
     for time_ms, author in zip(scene.wave(part.posts), scene.people(part.posts, part.lang), strict=False):
         number = scene.ids.next(time_ms)
         text = f"{part.text} {part.link} via @{paper.handle}"
@@ -115,7 +104,7 @@ def _headline(scene: _Scene, part: Headline) -> Iterator[Draft]:
         yield scene.draft(time_ms, author, number, post)
 
 
-def _release(scene: _Scene, part: Release) -> Iterator[Draft]:
+def _release(scene: Scene, part: Release) -> Iterator[Draft]:
     regions = scene.world.composers[part.lang].grammar.words("region")
     branches = []
     short = (
@@ -128,9 +117,7 @@ def _release(scene: _Scene, part: Release) -> Iterator[Draft]:
             "en": f"Official account of {part.organisation}, {region.replace('_', ' ')} branch.",
         }[part.lang]
         branches.append(
-            _declared(
-                scene, f"{short}_{region}", f"{part.organisation} {region}", text, part.lang, "TweetDeck"
-            )
+            scene.declared(f"{short}_{region}", f"{part.organisation} {region}", text, part.lang, "TweetDeck")
         )
     drafts = []
     for i, release in enumerate(part.releases):
@@ -142,54 +129,37 @@ def _release(scene: _Scene, part: Release) -> Iterator[Draft]:
     return iter(sorted(drafts, key=lambda draft: draft[:2]))
 
 
-def _scheduled(scene: _Scene, part: Scheduled) -> Iterator[Draft]:
+def _scheduled(scene: Scene, part: Scheduled) -> Iterator[Draft]:
     grammar = scene.world.composers[part.lang].grammar
-    bots = []
-    for _ in range(part.accounts):
-        who = identity(part.lang, scene.rng, bot=True)
-        bots.append(
-            _declared(
-                scene,
-                who["handle"],
-                who["name"],
-                who["description"],
-                part.lang,
-                f"{who['handle']}-cron",
-                bot=True,
-            )
-        )
+    speak, said = (_reporter, "bot_clause") if part.says == "readings" else (_newsroom, "headline_clause")
+    speakers = [speak(scene, part.lang) for _ in range(part.accounts)]
     every = int(part.every_minutes * 60_000)
     first = -(-scene.begin_ms // every) * every
     for tick in range(first, scene.end_ms, every):
-        delays = sorted((scene.rng.randrange(400, 6000), i) for i in range(len(bots)))
+        delays = sorted((scene.rng.randrange(400, 6000), i) for i in range(len(speakers)))
         for delay, i in delays:
             time_ms = min(tick + delay, scene.end_ms - 1)
             number = scene.ids.next(time_ms)
-            text = capital(grammar.expand("bot_clause", scene.rng))
-            yield scene.draft(time_ms, bots[i], number, compose(bots[i], time_ms, number, text))
+            text = capital(grammar.expand(said, scene.rng))
+            yield scene.draft(time_ms, speakers[i], number, compose(speakers[i], time_ms, number, text))
 
 
-def _declared(
-    scene: _Scene, handle: str, name: str, description: str, lang: str, client: str, bot: bool = False
-) -> Account:
-    """An account that says openly whose it is."""
-    rng = scene.rng
-    age_ms = rng.randrange(200, 3500) * DAY_MS
-    profile = {
-        "handle": handle, "name": name, "description": description, "location": "",
-        "posts": age_ms // DAY_MS * 6,
-        "followers": rng.randrange(150, 9000), "following": rng.randrange(5, 400),
-        "likes": rng.randrange(0, 900),
-        "listed": rng.randrange(1, 90), "verified": rng.random() < 0.2, "default_profile": rng.random() < 0.2,
-        "default_avatar": False, "protected": False,
-    }  # fmt: skip
-    created_ms = scene.world.start_ms - age_ms - rng.randrange(DAY_MS)
-    return scene.world.registry.account(
-        lang=lang, zone=2, created_ms=created_ms, profile=profile, client=client, bot=bot
+def _reporter(scene: Scene, lang: str) -> Account:
+    """A bot that says that it is one."""
+    who = identity(lang, scene.rng, bot=True)
+    return scene.declared(
+        who["handle"], who["name"], who["description"], lang, f"{who['handle']}-cron", bot=True
     )
 
 
-def _debate(scene: _Scene, traffic: Ordinary, part: Debate) -> Iterator[Draft]:
+def _newsroom(scene: Scene, lang: str) -> Account:
+    """A local paper that schedules its headlines."""
+    place = scene.rng.choice(scene.world.composers[lang].grammar.words("ville" if lang == "fr" else "town"))
+    description = {"fr": f"La rédaction de {place}.", "en": f"The newsroom of {place}."}[lang]
+    return scene.declared(f"{place[:9]}Infos", f"{place} Infos", description, lang, "Hootsuite Inc.")
+
+
+def _debate(scene: Scene, traffic: Ordinary, part: Debate) -> Iterator[Draft]:
     """What is said on top of the ordinary rate while a debate is on the air."""
     world, generator = scene.world, scene.generator
     groups = [(i, group) for i, group in enumerate(world.crowd.groups) if group.lang == part.lang]
@@ -224,7 +194,7 @@ def _debate_shape(part: float) -> float:
     return min(1.0, 0.3 + part * 7) * (1.12 + 0.22 * float(np.sin(part * 40))) * (1.0 if part < 0.9 else 0.75)
 
 
-def _newcomers(scene: _Scene, part: Debate, count: int) -> list[Account]:
+def _newcomers(scene: Scene, part: Debate, count: int) -> list[Account]:
     """People who opened their account for the occasion, in the last days or minutes."""
     group = Country(part.lang, 2 if part.lang == "fr" else 1, 1.0)
     ages = scene.generator.exponential(2.0, count) * DAY_MS + 60_000
@@ -233,7 +203,7 @@ def _newcomers(scene: _Scene, part: Debate, count: int) -> list[Account]:
     )
 
 
-def _debate_draft(scene: _Scene, part: Debate, feed: Feed, time_ms: int, author: Account) -> Draft:
+def _debate_draft(scene: Scene, part: Debate, feed: Feed, time_ms: int, author: Account) -> Draft:
     number, rng = scene.ids.next(time_ms), scene.rng
     composer = scene.world.composers[author.lang]
     draw = rng.random()
@@ -252,3 +222,16 @@ def _debate_draft(scene: _Scene, part: Debate, feed: Feed, time_ms: int, author:
     if rng.random() < 0.25:
         text = f"#{part.hashtag} {text}"
     return scene.draft(time_ms, author, number, compose(author, time_ms, number, text, tags=[part.hashtag]))
+
+
+_PLAYED: dict[type[LookAlike], Callable[[Scene, Any], Iterator[Draft]]] = {
+    Slogan: _slogans,
+    Headline: _headline,
+    Release: _release,
+    Chain: _chain,
+    Scheduled: _scheduled,
+    Live: live,
+    Viral: viral,
+    Shared: shared,
+    Adverts: adverts,
+}

@@ -1,4 +1,7 @@
-"""Operations: accounts that act in concert, each post labelled with its operation and its part in it."""
+"""Operations: accounts that act in concert, each post labelled with its operation and its part in it.
+
+Promoted posts are in `promoted`, accounts of a list in `listed`, what becomes of accounts in `aftermath`.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,19 @@ from collections.abc import Iterator
 from datetime import date
 from random import Random
 
+from .aftermath import aftermath
 from .cascade import Feed, Shown
-from .cast import Casting
-from .grammar import load_grammar
-from .ids import PostIds
+from .lead_in import lead_in
+from .listed import listed_drafts
 from .people import Account
-from .scenario import Amplify, Insults, Leak, Operation
-from .world import Draft, World, compose, repost
+from .playing import Play
+from .promoted import sponsored_drafts
+from .scenario import Amplify, Fate, Insults, Leak, Operation, Sponsored
+from .world import Draft, World
 
 _EMOJI = ("😂", "🤡", "😡", "👎", "🙄", "🤮")
+_THEMES = {"affair": ("source_post", "denounce"), "kingdom": ("kingdom_source", "kingdom_praise")}
+"""What the source and what the others say, by theme."""
 _COVER_LANGUAGES = {"ru": ("ru", "sr"), "sr": ("sr", "el"), "es": ("es", "id"), "ar": ("ar", "el")}
 
 
@@ -30,60 +37,38 @@ def operation_drafts(world: World, part: Operation, worker: int) -> Iterator[Dra
     worker : int
         1 to 1023, another for each component; it keeps ids apart.
     """
-    play = _Play(world, part, worker)
+    play = Play(world, part, worker)
+    fate: Fate | None = None
     if isinstance(part, Amplify):
-        drafts = _amplify(play, part)
+        drafts, fate = _amplify(play, part), part.fate
     elif isinstance(part, Leak):
         drafts = _leak(play, part)
+    elif isinstance(part, Insults):
+        drafts, fate = _insults(play, part), part.fate
+    elif isinstance(part, Sponsored):
+        drafts = sponsored_drafts(play, part)
     else:
-        drafts = _insults(play, part)
+        drafts = listed_drafts(play, part)
     drafts = [draft for draft in drafts if draft.time_ms < world.end_ms]
+    if fate is not None:
+        drafts += aftermath(play, fate, world.casts[part.name])
     return iter(sorted(drafts, key=lambda draft: draft[:2]))
 
 
-class _Play:
-    """An operation's own generators, ids, accounts and time span."""
-
-    def __init__(self, world: World, part: Operation, worker: int) -> None:
-        self.world, self.name, self.ids = world, part.name, PostIds(worker)
-        self.generator, self.rng = world.tools(part.name)
-        self.casting = Casting(world, self.rng)
-        self.grammar = load_grammar("operations")
-        self.begin_ms = world.start_ms + int(part.at_minute * 60_000)
-        self.length_ms = int(part.duration_minutes * 60_000)
-        self.end_ms = self.begin_ms + self.length_ms
-
-    def moment(self) -> int:
-        """Any moment of the operation, each as likely."""
-        return self.begin_ms + int(self.rng.random() * self.length_ms)
-
-    def original(self, time_ms: int, author: Account, role: str, text: str, **more: object) -> Draft:
-        number = self.ids.next(time_ms)
-        post = compose(author, time_ms, number, text, **more)  # type: ignore[arg-type]
-        return Draft(time_ms, number, author, post, self.name, role)
-
-    def repost(self, time_ms: int, author: Account, role: str, shown: Shown) -> Draft:
-        number = self.ids.next(time_ms)
-        return Draft(
-            time_ms,
-            number,
-            author,
-            repost(author, time_ms, number, shown.post, shown.author),
-            self.name,
-            role,
-        )
-
-
-def _amplify(play: _Play, part: Amplify) -> list[Draft]:
+def _amplify(play: Play, part: Amplify) -> list[Draft]:
     rng, grammar = play.rng, play.grammar
     source = play.casting.source(part.source)
-    network = [play.casting.amplifier(part.created_from, part.created_to) for _ in range(part.accounts)]
+    network = list(play.world.casts[part.accounts_of][: part.accounts]) if part.accounts_of else []
+    while len(network) < part.accounts:
+        network.append(play.casting.amplifier(part.created_from, part.created_to))
+    play.world.casts[play.name] = network
+    said, denounced = _THEMES[part.theme]
     drafts: list[Draft] = []
     gap = play.length_ms / part.source_posts
     for i in range(part.source_posts):
         time_ms = play.begin_ms + int(gap * (i + rng.uniform(0.05, 0.6)))
         tags = [part.hashtag] if rng.random() < 0.5 else []
-        draft = play.original(time_ms, source, "source", grammar.expand("source_post", rng), tags=tags)
+        draft = play.original(time_ms, source, "source", grammar.expand(said, rng), tags=tags)
         drafts.append(draft)
         for account in network:
             if rng.random() < part.reposts:
@@ -92,24 +77,24 @@ def _amplify(play: _Play, part: Amplify) -> list[Draft]:
                 drafts.append(play.repost(at, account, "amplifier", Shown(time_ms, source, draft.post)))
     for account in network[: round(part.accounts * part.denouncers)]:
         for _ in range(part.denouncer_posts):
-            text = grammar.expand("denounce", rng)
+            text = grammar.expand(denounced, rng)
             drafts.append(play.original(play.moment(), account, "denouncer", text, tags=[part.hashtag]))
     return drafts + _bystanders(play, part)
 
 
-def _bystanders(play: _Play, part: Amplify) -> list[Draft]:
+def _bystanders(play: Play, part: Amplify) -> list[Draft]:
     """Ordinary people who use the pushed hashtag, for or against: they are not part of the operation."""
     drafts = []
     for person in play.world.crowd.distinct(part.bystanders, "fr", play.generator):
         text = play.world.composers["fr"].post("election", person.style, play.rng)
-        draft = play.original(play.moment(), person, "", text, tags=[part.hashtag])
-        drafts.append(draft._replace(operation=None, role=None))
+        drafts.append(play.bystander(play.moment(), person, text, tags=[part.hashtag]))
     return drafts
 
 
-def _leak(play: _Play, part: Leak) -> list[Draft]:
-    rng = play.rng
-    bots = [play.casting.leak_bot() for _ in range(round(part.accounts * part.bots))]
+def _leak(play: Play, part: Leak) -> list[Draft]:
+    rng, casting = play.rng, play.casting
+    make_bot = casting.bare_bot if part.bots_look == "bare" else casting.leak_bot
+    bots = [make_bot() for _ in range(round(part.accounts * part.bots))]
     sleepers = [play.casting.foreigner(sleeper=True) for _ in range(round(part.accounts * part.sleepers))]
     others = part.accounts - len(bots) - len(sleepers)
     abroad = [play.casting.foreigner(sleeper=False) for _ in range(round(others * part.foreigners))]
@@ -123,10 +108,18 @@ def _leak(play: _Play, part: Leak) -> list[Draft]:
     pairs += rng.choices(roles, weights, k=max(0, part.posts - len(pairs)))
     times = sorted(play.begin_ms + int(rng.betavariate(1.5, 2.6) * (play.length_ms - 1)) for _ in pairs)
     feed = Feed(play.generator, spread=0.9)
-    return [_leak_draft(play, part, feed, time_ms, pair) for time_ms, pair in zip(times, pairs, strict=True)]
+    drafts = [
+        _leak_draft(play, part, feed, time_ms, pair) for time_ms, pair in zip(times, pairs, strict=True)
+    ]
+    play.world.casts[play.name] = bots + sleepers + abroad + home
+    if part.silent_since is not None:
+        known = [account for account in bots + abroad if rng.random() < part.known]
+        known += play.world.crowd.distinct(len(known), "fr", play.generator)
+        drafts += lead_in(play, part.silent_since, sleepers, known)
+    return drafts
 
 
-def _leak_draft(play: _Play, part: Leak, feed: Feed, time_ms: int, pair: tuple[str, Account]) -> Draft:
+def _leak_draft(play: Play, part: Leak, feed: Feed, time_ms: int, pair: tuple[str, Account]) -> Draft:
     rng, (role, author) = play.rng, pair
     if len(feed) > 2 and rng.random() < part.reposts:
         feed.refresh(time_ms)
@@ -141,13 +134,14 @@ def _leak_draft(play: _Play, part: Leak, feed: Feed, time_ms: int, pair: tuple[s
     return draft
 
 
-def _insults(play: _Play, part: Insults) -> list[Draft]:
+def _insults(play: Play, part: Insults) -> list[Draft]:
     year = play.world.scenario.start.year
     fresh = (part.fresh_from or date(year, 1, 1), part.fresh_to or date(year, 2, 28))
     hands = [
         play.casting.farm_hand(i, fresh if i < part.fresh else None, part.client)
         for i in range(part.accounts)
     ]
+    play.world.casts[play.name] = hands
     targets = [play.casting.target(handle) for handle in part.targets]
     drafts = _first_target(play, part, hands, targets[0])
     drafts += _other_targets(play, part, hands, targets)
@@ -158,7 +152,7 @@ def _insults(play: _Play, part: Insults) -> list[Draft]:
     return drafts
 
 
-def _first_target(play: _Play, part: Insults, hands: list[Account], target: Account) -> list[Draft]:
+def _first_target(play: Play, part: Insults, hands: list[Account], target: Account) -> list[Draft]:
     """The posts against the first target, each account in turn, evenly over the time."""
     order = play.rng.sample(hands, len(hands))
     gap = play.length_ms / part.posts
@@ -168,7 +162,7 @@ def _first_target(play: _Play, part: Insults, hands: list[Account], target: Acco
     ]
 
 
-def _other_targets(play: _Play, part: Insults, hands: list[Account], targets: list[Account]) -> list[Draft]:
+def _other_targets(play: Play, part: Insults, hands: list[Account], targets: list[Account]) -> list[Draft]:
     if len(targets) < 2:
         return []
     return [
@@ -177,7 +171,7 @@ def _other_targets(play: _Play, part: Insults, hands: list[Account], targets: li
     ]
 
 
-def _metronome(play: _Play, part: Insults, hand: Account, targets: list[Account]) -> list[Draft]:
+def _metronome(play: Play, part: Insults, hand: Account, targets: list[Account]) -> list[Draft]:
     """One account that writes once a minute, in turn to each target."""
     drafts = []
     for i in range(part.metronome_posts):
@@ -187,7 +181,7 @@ def _metronome(play: _Play, part: Insults, hand: Account, targets: list[Account]
     return drafts
 
 
-def _attack(play: _Play, part: Insults, time_ms: int, hand: Account, target: Account) -> Draft:
+def _attack(play: Play, part: Insults, time_ms: int, hand: Account, target: Account) -> Draft:
     text = _vary(part.text, play.rng) if play.rng.random() < part.edited else part.text
     return play.original(time_ms, hand, "attacker", f"@{target.handle} {text}", mentioned=[target], lang="fr")
 
@@ -210,7 +204,7 @@ def _vary(text: str, rng: Random) -> str:
     return " ".join(words)
 
 
-def _cover(play: _Play, hand: Account) -> Draft:
+def _cover(play: Play, hand: Account) -> Draft:
     """A natural post in one of the account's usual languages, in between."""
     lang = play.rng.choice(_COVER_LANGUAGES.get(hand.lang, (hand.lang,)))
     text = play.grammar.expand(f"cover_{lang}", play.rng)

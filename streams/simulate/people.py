@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
@@ -33,6 +33,8 @@ _CLIENTS = {
     "Instagram": 0.006,
     "IFTTT": 0.006,
 }
+_POSTS = b',"posts":'
+"""Ends the profile of an account, which goes on with the number of its posts."""
 _ASCII = str.maketrans("éèêëàâîïôöûùüç-' ", "eeeeaaiioouuuc___")
 
 
@@ -58,6 +60,12 @@ class Account:
     topics: tuple[int, int]
     head: bytes
     brief: orjson.Fragment
+
+
+def with_followers(account: Account, followers: int, posts: int) -> Account:
+    """The same account as its profile shows it at another time."""
+    profile = orjson.loads(account.head.removesuffix(_POSTS) + b"}") | {"followers": followers}
+    return replace(account, followers=followers, posts=posts, head=orjson.dumps(profile)[:-1] + _POSTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +156,7 @@ class Registry:
         return Account(
             id=self._ids.next(created_ms), handle=full["handle"], lang=lang, zone=zone, client=client,
             style=style, bot=bot, created_ms=created_ms, followers=int(full["followers"]), posts=posts,
-            topics=topics, head=orjson.dumps(full)[:-1] + b',"posts":', brief=orjson.Fragment(brief),
+            topics=topics, head=orjson.dumps(full)[:-1] + _POSTS, brief=orjson.Fragment(brief),
         )  # fmt: skip
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
+from collections.abc import Iterator
 from datetime import date, datetime
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -42,6 +43,7 @@ class Ordinary(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     links: Share = 0.14
     headlines: Share = 0.048
     bots: Share = 0.004
+    variety: Share = 0.0
 
 
 class _Part(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, tag_field="kind"):
@@ -100,21 +102,85 @@ class Chain(_Part, tag="chain", frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Scheduled(_Part, tag="scheduled", frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Automated accounts of newsrooms, weather and traffic that say that they are bots, on the minute."""
+    """Accounts that say what they are and post on the minute: bots their readings, newsrooms headlines."""
 
     accounts: Some
     every_minutes: Positive = 15.0
+    says: Literal["readings", "headlines"] = "readings"
     lang: Lang = "fr"
+
+
+class Live(_Part, tag="live", frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A match or a song contest: one hashtag, and at its `moments` everyone shouts the same `cries`."""
+
+    posts: Some
+    hashtag: Tag
+    cries: Annotated[list[Text], Meta(min_length=1)]
+    moments: Some = 4
+    topic: Literal["sport", "music"] = "sport"
+    reposts: Share = 0.4
+    lang: Lang = "fr"
+
+
+class Viral(_Part, tag="viral", frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A joke of one person that thousands repost, some quote and some pass off as their own."""
+
+    text: Text
+    reposts: Some
+    quotes: Count = 0
+    copies: Count = 0
+    lang: Lang = "fr"
+
+
+class Shared(_Part, tag="shared", frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A text written for people to post: a give-away, a vote for a star, the result of a game, a sale.
+
+    `{n}` in the text is each person's own number. Each account posts once, and some again and again; a share
+    `reposts` of the posts are reposts of the account `asked_by` instead. `automated` accounts are young,
+    hardly followed and sell something.
+    """
+
+    text: Text
+    posts: Some
+    accounts: Some
+    hashtags: list[Tag] = []
+    link: Text | None = None
+    asked_by: Tag | None = None
+    reposts: Share = 0.0
+    automated: bool = False
+    lang: Lang = "fr"
+
+
+class Adverts(_Part, tag="adverts", frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Promoted posts of ordinary advertisers, each with a page, a name, money and an audience of its own."""
+
+    advertisers: Some
+    posts: Some
+    currency: Text = "EUR"
+    lang: Lang = "fr"
+
+
+class Fate(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What becomes of an operation's accounts: `suspended` of them at a minute that may lie after the end.
+
+    All of them followed the public accounts `followed`, which lose these followers within that minute.
+    """
+
+    at_minute: Minute
+    suspended: Some
+    followed: list[Tag] = []
 
 
 class Amplify(_Part, tag="amplify", frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Automated accounts of one cohort repost one account within seconds; some push a hashtag (case A).
 
     `created_from` and `created_to` bound the cohort; without them it is November and December of the
-    year before.
+    year before. `accounts_of` names an operation above whose accounts serve this one too.
     """
 
     accounts: Some
+    accounts_of: Name | None = None
+    theme: Literal["affair", "kingdom"] = "affair"
     source: Tag
     source_posts: Some
     hashtag: Tag
@@ -125,10 +191,16 @@ class Amplify(_Part, tag="amplify", frozen=True, kw_only=True, forbid_unknown_fi
     bystanders: Count = 0
     created_from: date | None = None
     created_to: date | None = None
+    fate: Fate | None = None
 
 
 class Leak(_Part, tag="leak", frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A leak's hashtag pushed from nothing by bots, sleepers and foreigners (case C)."""
+    """A leak's hashtag pushed from nothing by bots, sleepers and foreigners (case C).
+
+    With `silent_since`, the day of an earlier election, the sleepers posted on that day and not since, while
+    a share `known` of the others, and as many ordinary people, were seen then and every two months after.
+    Bots that look `bare` have hardly anything in their profile; `used` ones have posted, liked and followed.
+    """
 
     accounts: Some
     posts: Some
@@ -138,6 +210,9 @@ class Leak(_Part, tag="leak", frozen=True, kw_only=True, forbid_unknown_fields=T
     sleepers: Share = 0.12
     foreigners: Share = 0.85
     reposts: Share = 0.7
+    silent_since: date | None = None
+    known: Share = 0.1
+    bots_look: Literal["used", "bare"] = "used"
 
 
 class Insults(_Part, tag="insults", frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -160,13 +235,52 @@ class Insults(_Part, tag="insults", frozen=True, kw_only=True, forbid_unknown_fi
     fresh_to: date | None = None
     cover: Count = 2
     client: Text = "Twitter Web Client"
+    fate: Fate | None = None
 
 
-_PARTS: tuple[type[Struct], ...] = (
-    Slogan, Headline, Release, Debate, Chain, Scheduled, Amplify, Leak, Insults,
-)  # fmt: skip
-LookAlike = Slogan | Headline | Release | Debate | Chain | Scheduled
-Operation = Amplify | Leak | Insults
+class Sponsored(_Part, tag="sponsored", frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Promoted posts of a foreign broadcaster that is banned from advertising meanwhile (case B).
+
+    The `pages` promote `posts`, all before the minute of the ban but `after_ban`, for `spend` in all.
+    """
+
+    pages: Annotated[list[Tag], Meta(min_length=1)]
+    payer: Text
+    posts: Some
+    spend: Positive
+    currency: Text = "USD"
+    audiences: Annotated[list[Text], Meta(min_length=1)]
+    banned_at_minute: Minute
+    after_ban: Count = 0
+    lang: Lang = "en"
+
+
+class Push(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A hashtag and a link that listed accounts push."""
+
+    hashtag: Tag
+    link: Text
+
+
+class Listed(_Part, tag="listed", frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Accounts of a list, with a reason each, that push some hashtags and links more than others do (case B).
+
+    A share `attributed` of them is listed as such, the others as amplifying. `pushing` is the share of their
+    posts that hold a push; `bystanders` are posts of ordinary people with one, not labelled.
+    """
+
+    accounts: Some
+    posts: Some
+    pushes: Annotated[list[Push], Meta(min_length=1)]
+    pushing: Share = 0.3
+    attributed: Share = 0.7
+    bystanders: Count = 0
+    lang: Lang = "en"
+
+
+LookAlike = Slogan | Headline | Release | Debate | Chain | Scheduled | Live | Viral | Shared | Adverts
+Operation = Amplify | Leak | Insults | Sponsored | Listed
+_PARTS: tuple[type[Struct], ...] = (*get_args(LookAlike), *get_args(Operation))
 
 
 class Scenario(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -293,7 +407,7 @@ def _plain(what: str) -> str:
         kinds = (str(part.__struct_config__.tag) for part in _PARTS)
         return f"{what}; the kinds are {', '.join(kinds)}"
     unknown = _UNKNOWN_KEY.search(what)
-    tables: tuple[type[Struct], ...] = (Scenario, Ordinary, *_PARTS)
+    tables: tuple[type[Struct], ...] = (Scenario, Ordinary, Fate, Push, *_PARTS)
     known = {field for table in tables for field in table.__struct_fields__}
     close = difflib.get_close_matches(unknown[1], sorted(known), 1) if unknown else []
     return f"{what} (did you mean '{close[0]}'?)" if close else what
@@ -309,19 +423,41 @@ def _check(scenario: Scenario, name: str) -> None:
         raise ScenarioError(f"In the scenario {name}, at the key 'start': the year is not 2010 to 2099.")
     if len(scenario.lookalike) + len(scenario.operation) > MAX_PARTS:
         raise ScenarioError(f"The scenario {name} has more than {MAX_PARTS} look-alikes and operations.")
-    seen: set[str] = set()
+    seen: dict[str, LookAlike | Operation] = {}
     for part in (*scenario.lookalike, *scenario.operation):
         where = f"In the scenario {name}, at {part.name!r}"
         if part.name in seen:
             raise ScenarioError(f"{where}: the key 'name' is used twice.")
-        seen.add(part.name)
         if part.at_minute + part.duration_minutes > scenario.duration_minutes:
             raise ScenarioError(
                 f"{where}: 'at_minute' plus 'duration_minutes' lies after the scenario's end."
             )
-        if isinstance(part, Insults) and part.fresh > part.accounts:
-            raise ScenarioError(f"{where}: 'fresh' is more than 'accounts'.")
-        if isinstance(part, Leak) and part.bots + part.sleepers > 1:
-            raise ScenarioError(f"{where}: 'bots' and 'sleepers' sum to more than 1.")
-        if isinstance(part, Amplify) and (part.created_from or date.min) > (part.created_to or date.max):
-            raise ScenarioError(f"{where}: 'created_from' is after 'created_to'.")
+        for problem in _problems(part, scenario, seen):
+            raise ScenarioError(f"{where}: {problem}.")
+        seen[part.name] = part
+
+
+def _problems(
+    part: LookAlike | Operation, scenario: Scenario, above: dict[str, LookAlike | Operation]
+) -> Iterator[str]:
+    """What is wrong with one part beside the values of its keys."""
+    if isinstance(part, Insults) and part.fresh > part.accounts:
+        yield "'fresh' is more than 'accounts'"
+    if isinstance(part, Leak):
+        if part.bots + part.sleepers > 1:
+            yield "'bots' and 'sleepers' sum to more than 1"
+        if part.silent_since and part.silent_since >= scenario.start.date():
+            yield "'silent_since' is not before the scenario's start"
+    if isinstance(part, Amplify):
+        if (part.created_from or date.min) > (part.created_to or date.max):
+            yield "'created_from' is after 'created_to'"
+        if part.accounts_of is not None and not isinstance(above.get(part.accounts_of), Amplify):
+            yield "'accounts_of' names no operation 'amplify' above it"
+    if isinstance(part, Amplify | Insults) and part.fate and part.fate.suspended > part.accounts:
+        yield "'suspended' of its fate is more than 'accounts'"
+    if isinstance(part, Sponsored) and part.after_ban > part.posts:
+        yield "'after_ban' is more than 'posts'"
+    if isinstance(part, Sponsored) and not (
+        part.at_minute < part.banned_at_minute < part.at_minute + part.duration_minutes
+    ):
+        yield "'banned_at_minute' is not within it"

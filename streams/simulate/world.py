@@ -9,6 +9,9 @@ from zlib import crc32
 import numpy as np
 import orjson
 
+from detectors.events import Status
+from detectors.lists import Entry
+
 from .composing import Composer
 from .ids import iso
 from .people import Account, Crowd, Registry, countries
@@ -18,7 +21,7 @@ PLATFORM = "twitter"
 
 
 class Draft(NamedTuple):
-    """A post before it is written; drafts sort by time, then id. An ordinary post has no operation."""
+    """A post or an event before it is written, sorted by time, then id. An ordinary one has no operation."""
 
     time_ms: int
     number: int
@@ -44,9 +47,15 @@ class World:
         self.start_ms = scenario.start_ms
         self.end_ms = scenario.end_ms
         self._seed = seed
+        self.entries: list[Entry] = []
+        """What the room's lists say of the accounts and payers of this world."""
+        self.casts: dict[str, list[Account]] = {}
+        """The accounts of each operation, by its name."""
+        self.followed: dict[str, list[Account]] = {}
+        """Public accounts that those of an operation followed, by its name."""
         self.registry = Registry(self.start_ms)
-        self.composers = {lang: Composer(lang) for lang in ("fr", "en")}
         ordinary = scenario.ordinary
+        self.composers = {lang: Composer(lang, ordinary.variety) for lang in ("fr", "en")}
         self.crowd = Crowd(
             self.registry, ordinary.accounts, countries(ordinary.french), ordinary.bots, self.seed("crowd")
         )
@@ -110,9 +119,24 @@ def repost(
     return refer(post, "repost", original, original_author)
 
 
+def status_event(account: Account, status: Status, time_ms: int) -> dict[str, Any]:
+    """What the network says has become of an account; it is no post."""
+    return {
+        "event": "account", "platform": PLATFORM, "author_id": account.id, "status": status,
+        "at": iso(time_ms),
+    }  # fmt: skip
+
+
+def is_event(draft: Draft) -> bool:
+    """Whether a draft is no post, but tells what became of its author."""
+    return "event" in draft.post
+
+
 def encode(draft: Draft) -> bytes:
     """The line of a draft, without a line break. Counts the post in its author's profile."""
     author, post = draft.author, draft.post
+    if is_event(draft):
+        return orjson.dumps(post)
     author.posts += 1
     post["author"] = orjson.Fragment(author.head + b"%d}" % author.posts)
     return orjson.dumps(post)
