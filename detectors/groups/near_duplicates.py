@@ -73,9 +73,11 @@ from detectors.state import (
     StateError,
     Table,
     merged,
+    pack,
     refusing,
     segment_place,
     segments,
+    unpack,
 )
 from detectors.text import template
 
@@ -115,7 +117,8 @@ class NearDuplicateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_un
     """Posts kept for one cluster; older ones are only counted."""
 
 
-Entry = Member | TextCluster
+Entry = bytes | TextCluster
+"""The post of a text that only one account has, packed to a third of its size; or the cluster of its copies."""
 
 
 class _Seen(Record, tag="texts"):
@@ -199,7 +202,7 @@ class NearDuplicates:
             key = one.key
             entry = entries.get(key)
             if entry is None:
-                entries[key] = one.member
+                entries[key] = pack(one.member)
                 seen.append(key)
                 if one.folded:
                     fresh.append(one)
@@ -269,7 +272,7 @@ class NearDuplicates:
         mine, theirs = self._entries.get(key), self._entries.get(other_key)
         if met is None or mine is None or theirs is None or mine is theirs:
             return
-        if isinstance(theirs, Member) and time_ms < single_limit:
+        if isinstance(theirs, bytes) and time_ms < single_limit:
             return
         self.verified += 1
         cluster = self._unite(
@@ -287,7 +290,7 @@ class NearDuplicates:
     def _cluster_of(self, key: int, entry: Entry, text: str, folded: str) -> TextCluster:
         if isinstance(entry, TextCluster):
             return entry
-        cluster = TextCluster(entry, key, text, folded)
+        cluster = TextCluster(unpack(entry, Member), key, text, folded)
         self._entries[key] = cluster
         return cluster
 
@@ -489,7 +492,7 @@ class NearDuplicates:
     def _single(self, key: int) -> Member | None:
         """The post of a text that only one account has; those of clusters are saved with the cluster."""
         entry = self._entries.get(key)
-        return entry if isinstance(entry, Member) else None
+        return unpack(entry, Member) if isinstance(entry, bytes) else None
 
     def _all_clusters(self) -> dict[TextCluster, None]:
         held = (one for one in self._entries.values() if isinstance(one, TextCluster))
@@ -540,7 +543,7 @@ class NearDuplicates:
             for key, member in segment.entries:
                 keys.append(key)
                 if member is not None:
-                    self._entries[key] = member
+                    self._entries[key] = pack(member)
             self._ends.setdefault(minute, []).append(len(keys))
 
     def _restore_clusters(self, saved: Saved) -> None:

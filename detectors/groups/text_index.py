@@ -54,7 +54,10 @@ class TextIndex:
         self._bands = sketches.BandTable(rows)
         self._key = [0] * rows
         self._time = [0] * rows
-        self._text: list[Text | None] = [None] * rows
+        # Two lists, and not one of pairs: a pair takes as much again as half of a short text.
+        self._text: list[str] = [""] * rows
+        self._folded: list[str] = [""] * rows
+        """Empty where there is no text: none is so short that it has no shingle."""
         self._blocks = Blocks(_BLOCK)
         self._table, self._head = Table(_Block), Sheet(_Head)
 
@@ -63,12 +66,12 @@ class TextIndex:
 
     def folded(self, row: int) -> str:
         """Fold of the text of a row that a meeting gave; empty where there is none."""
-        text = self._text[row]
-        return "" if text is None else text[1]
+        return self._folded[row]
 
     def row(self, row: int) -> tuple[int, int, Text | None]:
         """Key, time and text of a row that a meeting gave."""
-        return self._key[row], self._time[row], self._text[row]
+        text = (self._text[row], self._folded[row]) if self._folded[row] else None
+        return self._key[row], self._time[row], text
 
     def meet(
         self, texts: list[Text], keys: list[int], now_ms: int, recent_ms: int, alive: Alive, minimum: float
@@ -113,10 +116,10 @@ class TextIndex:
 
     def _take_oldest(self) -> tuple[int, Text]:
         row = self.oldest % self.rows
-        text = self._text[row]
-        if text is None:
+        text = self._text[row], self._folded[row]
+        if not text[1]:
             raise StateError("a text is missing")
-        self._text[row] = None
+        self._text[row] = self._folded[row] = ""
         self.oldest += 1
         return self._key[row], text
 
@@ -140,13 +143,15 @@ class TextIndex:
         first, last = self.next, self.next + len(texts)
         begin, end = first % self.rows, last % self.rows
         if begin < end:
-            self._text[begin:end] = texts
+            self._text[begin:end] = [text for text, _ in texts]
+            self._folded[begin:end] = [folded for _, folded in texts]
             self._time[begin:end] = [now_ms] * len(texts)
             self._key[begin:end] = keys
         else:
             for number, text, key in zip(range(first, last), texts, keys, strict=True):
                 row = number % self.rows
-                self._text[row], self._time[row], self._key[row] = text, now_ms, key
+                self._text[row], self._folded[row] = text
+                self._time[row], self._key[row] = now_ms, key
         self.next = last
         return np.arange(first, last, dtype=np.int64)
 
@@ -164,9 +169,9 @@ class TextIndex:
 
     def _block(self, first: int, last: int) -> _Block:
         rows = [
-            (self._key[row], self._time[row], *text)
+            (self._key[row], self._time[row], self._text[row], self._folded[row])
             for row in (number % self.rows for number in range(first, last))
-            if (text := self._text[row]) is not None
+            if self._folded[row]
         ]
         return _Block(first, rows)
 
@@ -194,11 +199,12 @@ class TextIndex:
             if number != self.next or len(text[1]) < sketches.SHINGLE:
                 raise StateError("the texts held do not follow each other")
             row = number % self.rows
-            self._key[row], self._time[row], self._text[row] = key, time_ms, (text[0], text[1])
+            self._key[row], self._time[row] = key, time_ms
+            self._text[row], self._folded[row] = text
             self.next += 1
 
     def _fill(self) -> None:
         for first in range(self.oldest, self.next, _REBUILT):
             numbers = np.arange(first, min(first + _REBUILT, self.next), dtype=np.int64)
-            texts = [text for row in (numbers % self.rows).tolist() if (text := self._text[row]) is not None]
-            self._bands.put(sketches.signatures([folded for _, folded in texts]), numbers)
+            folds = [folded for row in (numbers % self.rows).tolist() if (folded := self._folded[row])]
+            self._bands.put(sketches.signatures(folds), numbers)
