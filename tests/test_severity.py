@@ -146,10 +146,15 @@ AIMED = {"targets": 3, "top_target_accounts": AIMED_ACCOUNTS, "coincidence_bits"
     ],
 )
 def test_copies_are_aimed_at_persons(evidence, met):
-    found = text(**AIMED | evidence)
+    found = text(accounts=16, **AIMED | evidence)
     assert bool(points(found, "aimed")) == met
     if met:
         assert found.severity == "warning"
+
+
+def test_of_a_crowd_that_answers_everybody_some_always_meet_at_one():
+    assert points(text(accounts=55, **AIMED | {"top_target_accounts": 17}), "aimed")
+    assert not points(text(accounts=55, **AIMED | {"top_target_accounts": 16}), "aimed")
 
 
 @pytest.mark.parametrize(
@@ -165,7 +170,13 @@ def test_copies_are_aimed_at_persons(evidence, met):
     ],
 )
 def test_repetition_wants_three_accounts_and_a_share_of_the_group(linked, most, accounts, met):
-    assert bool(points(text(linked, most, accounts), "repetition")) == met
+    assert bool(points(text(linked, most, accounts, coincidence_bits=20.0), "repetition")) == met
+
+
+def test_copies_of_what_anybody_hits_on_are_no_repetition_until_there_are_three_of_them():
+    assert not points(text(40, 2, coincidence_bits=19.0), "repetition")
+    assert points(text(40, 3, coincidence_bits=19.0), "repetition")
+    assert points(text(40, 2, coincidence_bits=None), "repetition")  # not known is not commonplace
 
 
 def test_repetition_in_half_of_the_group_is_a_warning_by_itself():
@@ -184,10 +195,11 @@ def test_repetition_over_more_objects_gives_more_up_to_a_limit():
 
 @pytest.mark.parametrize("explanation", ["linked_share", "sourced_share"])
 def test_repetition_of_what_a_link_or_a_source_explains_must_be_stronger(explanation):
-    assert points(text(15, 2, 40), "repetition")
-    assert not points(text(15, 2, 40, **{explanation: 0.5}), "repetition")
-    assert not points(text(30, 2, 40, **{explanation: 0.5}), "repetition")
-    assert points(text(30, 3, 40, **{explanation: 0.5}), "repetition")
+    rare = {"coincidence_bits": 100.0}
+    assert points(text(15, 2, 40, **rare), "repetition")
+    assert not points(text(15, 2, 40, **rare, **{explanation: 0.5}), "repetition")
+    assert not points(text(30, 2, 40, **rare, **{explanation: 0.5}), "repetition")
+    assert points(text(30, 3, 40, **rare, **{explanation: 0.5}), "repetition")
 
 
 @pytest.mark.parametrize("rules", [(text, 8, 25), (hashtag, 15, 40)], ids=["texts", "hashtags"])
@@ -217,7 +229,7 @@ def test_a_bot_share_must_stand_out_by_the_low_end_of_its_interval(rules, less_s
         assert base <= points(found, "bots") <= base + 20
 
 
-SHARES = [("repeaters", 0.15, 45), ("copied", 0.15, 30), ("co_reposted", 0.3, 25)]
+SHARES = [("repeaters", 0.15, 45), ("copied", 0.15, 30), ("co_reposted", 0.3, 20)]
 
 
 def share(name: str, value, reference, p):
@@ -246,8 +258,8 @@ def test_a_share_must_exceed_comparable_tags_by_the_effect_and_twice_and_not_by_
 
 def test_shared_reposts_say_more_where_they_are_of_several_posts_and_far_above():
     assert points(hashtag(**share("co_reposted", 0.9, 0.1, 1e-20), co_reposted_posts=3), "co_reposted") == 45
-    assert points(hashtag(**share("co_reposted", 0.9, 0.1, 1e-20), co_reposted_posts=2), "co_reposted") == 25
-    assert points(hashtag(**share("co_reposted", 0.6, 0.15, 1e-20), co_reposted_posts=3), "co_reposted") == 25
+    assert points(hashtag(**share("co_reposted", 0.9, 0.1, 1e-20), co_reposted_posts=2), "co_reposted") == 20
+    assert points(hashtag(**share("co_reposted", 0.6, 0.15, 1e-20), co_reposted_posts=3), "co_reposted") == 20
 
 
 def test_repeaters_are_a_quarter_of_the_accounts_at_least():

@@ -43,7 +43,7 @@ def rules(finding: Finding, linked: int, most_shared: int) -> Iterator[Check]:
     # viral post with its tag is innocent; several, where comparable tags show nothing like it, say more.
     apart = number(evidence, "co_reposted") >= number(evidence, "co_reposted_reference") + 0.5
     several = (evidence["co_reposted_posts"] or 0) >= 3
-    most, rate = (5, 4) if copied.points else (45, 5) if apart and several else (25, 4)
+    most, rate = (5, 4) if copied.points else (45, 5) if apart and several else (20, 4)
     yield _share(evidence, accounts, "co_reposted", most=most, rate=rate, effect=0.3)
     yield bots(evidence, least=_MIN_ACCOUNTS, base=40)
 

@@ -9,10 +9,14 @@ from detectors.findings import Evidence, Finding
 from detectors.rules.checks import Check, bots, bots_said, check, number, repetition, repetition_said
 from detectors.rules.sentences import NBSP, Both, count, count_fr, shortened
 
+IMPROBABLE_BITS = 20
+"""Bits against chance from which people writing on their own would hardly hit on a text."""
 COHESION = 0.5
 """Mean similarity of a cluster from which its posts are copies of one text, not posts sharing a phrase."""
 AIMED_ACCOUNTS = 5
 """Accounts that must aim a text at one person, or each at several."""
+AIMED_SHARE = 0.3
+"""Share of a text's accounts that must do so: of a crowd that answers everybody, some always meet at one."""
 AIMED_BITS = 80
 """Bits of a text (about ten words) that "thank you" and "happy birthday" do not reach."""
 
@@ -37,15 +41,22 @@ def rules(finding: Finding, linked: int, most_shared: int) -> Iterator[Check]:
     yield check("copies", needed, counts, 20, met=copies)
     yield check(
         "improbable",
-        "such copies, and 20 bits or more against chance",
+        f"such copies, and {IMPROBABLE_BITS} bits or more against chance",
         {"bits": None if math.isnan(bits) else int(bits)},
         0 if math.isnan(bits) else min(10, int(bits // 20)),
-        met=copies and bits >= 20,
+        met=copies and bits >= IMPROBABLE_BITS,
     )
     # A link or "via @paper" explains copies: readers of one paper share the same headlines now and then.
     explained = number(evidence, "sourced_share") >= 0.5 or number(evidence, "linked_share") >= 0.5
+    # Whoever cheers at one goal cheers at the next: copies of what anybody hits on are no sign that the same
+    # accounts copy each other again.
+    commonplace = bits < IMPROBABLE_BITS
     yield repetition(
-        linked, most_shared, finding, share=0.5 if explained else 0.15, objects=3 if explained else 2
+        linked,
+        most_shared,
+        finding,
+        share=0.5 if explained else 0.15,
+        objects=3 if explained or commonplace else 2,
     )
     yield _aimed(finding)
     yield bots(evidence, least=8, base=25)
@@ -60,17 +71,18 @@ def _aimed(finding: Finding) -> Check:
         "targets": evidence["targets"],
         "at_one": at_one,
         "at_several": at_several,
+        "accounts": finding.accounts_total,
         "text_bits": evidence["text_bits"],
         "linked_share": evidence["linked_share"],
         "sourced_share": evidence["sourced_share"],
     }
     needed = (
         f"copies alike all with all, of {AIMED_BITS} bits or more, sent by {AIMED_ACCOUNTS} accounts or more "
-        "to one person, or each to several, and under a fifth of the copies with a link or a source that "
-        "would explain it"
+        f"({AIMED_SHARE:.0%} of all) to one person, or each to several, and under a fifth of the copies with "
+        "a link or a source that would explain it"
     )
     met = (
-        max(at_one, at_several) >= AIMED_ACCOUNTS
+        max(at_one, at_several) >= max(AIMED_ACCOUNTS, AIMED_SHARE * finding.accounts_total)
         and number(evidence, "text_bits") >= AIMED_BITS
         and number(evidence, "cohesion") >= COHESION
         and unexplained
@@ -99,7 +111,7 @@ def _improbable(numbers: Evidence) -> Both:
 
 def _aimed_said(numbers: Evidence) -> Both:
     at_one, at_several = numbers["at_one"] or 0, numbers["at_several"] or 0
-    if at_one >= AIMED_ACCOUNTS:
+    if at_one >= max(AIMED_ACCOUNTS, AIMED_SHARE * (numbers["accounts"] or 0)):
         return (
             f"{count(at_one)} accounts address it to the same account",
             f"{count_fr(at_one)} comptes l'adressent au même compte",
