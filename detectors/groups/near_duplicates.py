@@ -20,7 +20,8 @@ Defaults, and why
     ``similarity`` 0.45: copies of one text, each with words swapped and another fifth cut, lie about 0.5.
     ``window`` 60 min, by exact fold for all texts; by resemblance too, as long as the index has room
     (``index_rows``), members of clusters longest. ``min_accounts`` 3: two copies are a quotation.
-    ``min_bits`` 0: a coincidence that chance gives once in such a stream is no finding.
+    ``min_bits`` 0: a coincidence that chance gives once in such a stream is no finding. ``tie_length`` 25:
+    below it, which is some four words, crowds cheer, greet and vote alike, and the same people do so again.
 
 What it misses
     Rewording and translation; texts shorter than 24 characters after folding, tags and names included;
@@ -107,6 +108,8 @@ class NearDuplicateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_un
     """Similarity from which two variants tie their accounts."""
     tie_minutes: int = 60
     """Time between two close copies up to which they tie their accounts."""
+    tie_length: int = 25
+    """Characters of a fold from which its copies tie their accounts: crowds cheer in the same few words."""
     viral_accounts: int = 50
     """Accounts of one exact text from which it makes no more ties."""
     index_rows: int = 1 << 19
@@ -118,7 +121,7 @@ class NearDuplicateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_un
 
 
 Entry = bytes | TextCluster
-"""The post of a text that only one account has, packed to a third of its size; or the cluster of its copies."""
+"""The post of a text that only one account has, packed to a third of its size; or the text's cluster."""
 
 
 class _Seen(Record, tag="texts"):
@@ -208,7 +211,9 @@ class NearDuplicates:
                     fresh.append(one)
             else:
                 cluster = self._cluster_of(key, entry, one.text, one.folded)
-                ties += cluster.tie(key, one.member, window_ms, self.settings.viral_accounts)
+                new = cluster.tie(key, one.member, window_ms, self.settings.viral_accounts)
+                if len(one.folded) >= self.settings.tie_length:
+                    ties += new
                 cluster.add(one.member, one.folded, self.settings.max_members)
                 touched[cluster.cluster_id] = cluster
         counted = len(signals.texts) - signals.canaries
@@ -278,7 +283,7 @@ class NearDuplicates:
         cluster = self._unite(
             self._cluster_of(key, mine, *text), self._cluster_of(other_key, theirs, *met), touched
         )
-        if similarity >= self.settings.tie_similarity:
+        if similarity >= self.settings.tie_similarity and len(text[1]) >= self.settings.tie_length:
             window_ms = self.settings.tie_minutes * MINUTE_MS
             ties += cluster.tie_variants(key, other_key, window_ms, self.settings.viral_accounts)
 

@@ -1,0 +1,1 @@
+"""What other settings would have said of posts that are past."""
