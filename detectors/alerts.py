@@ -101,7 +101,7 @@ def render(
             "published_at": None,
             "group": _group(revision, lists),
             "findings": [_finding(judged) for judged in revision.new],
-            "traits": [_trait(result) for result in case.best.traits],
+            "traits": [_trait(result, finding_id) for result, finding_id in case.traits],
             "related": {
                 "merged_into": revision.merged_into,
                 "split_from": case.split_from,
@@ -252,8 +252,8 @@ def _edge(edge: Edge) -> dict[str, Any]:
     }
 
 
-def _trait(result: TraitResult) -> dict[str, Any]:
-    """What the test of a trait gave; one that was found says so in a sentence."""
+def _trait(result: TraitResult, finding_id: str) -> dict[str, Any]:
+    """What the test of a trait gave of one finding; one that was found says so in a sentence."""
     return {
         "name": result.name,
         "state": result.state,
@@ -263,4 +263,5 @@ def _trait(result: TraitResult) -> dict[str, Any]:
         "p_value": result.p_value,
         "n": result.n,
         "sentence": _both(trait_said(result)) if result.state == "found" else None,
+        "finding_id": finding_id,
     }

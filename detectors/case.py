@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from detectors.case_fate import CaseFate, FateCounts
 from detectors.findings import Finding, Subject, platform_of, post_key, stable_id
 from detectors.severity import Assessment, Severity, severity_of
 from detectors.state import Record
-from detectors.traits.results import TraitResult
+from detectors.traits.results import State, TraitResult
 from detectors.verdicts import Verdict
 
 Status = Literal["open", "updated", "closed", "merged", "dismissed", "retracted"]
 _ORDER: tuple[Severity | None, ...] = (None, "notice", "warning", "critical")
+_STATES: tuple[State, ...] = get_args(State)
 
 
 class Judged(NamedTuple):
@@ -141,6 +142,19 @@ class Case:
         rest = sorted(counted, key=lambda subject: (-counted[subject], subject))
         return [main, *(subject for subject in rest if subject != main)]
 
+    @property
+    def traits(self) -> list[tuple[TraitResult, str]]:
+        """Of each trait the strongest result among its findings and the id of that finding, by name.
+
+        Not those of the best finding alone: the one with the most points is often small, and what its
+        accounts have in common shows in a larger one.
+        """
+        results = [(result, finding_id) for finding_id, one in self.findings.items() for result in one.traits]
+        strongest: dict[str, tuple[TraitResult, str]] = {}
+        for one in sorted(results, key=_strength):
+            strongest.setdefault(one[0].name, one)
+        return [strongest[name] for name in sorted(strongest)]
+
     def take(self, judged: Judged) -> None:
         """Add a finding, or its newer state."""
         finding = judged.finding
@@ -239,6 +253,13 @@ def closing(case: Case) -> tuple[int, int]:
 def _weight(one: Judged) -> tuple[int, int, str]:
     """By this the best finding of a case is told."""
     return one.assessment.score, one.finding.accounts_total, one.finding.finding_id
+
+
+def _strength(one: tuple[TraitResult, str]) -> tuple[int, float, float, str]:
+    """By this the strongest result of a trait is told: it comes first."""
+    result, finding_id = one
+    p_value = 1.0 if result.p_value is None else result.p_value
+    return _STATES.index(result.state), p_value, -(result.effect or 0.0), finding_id
 
 
 class Revision(NamedTuple):

@@ -2,10 +2,24 @@
 
 Every real community is special against the whole stream: in its language, its age, its hours. So what a group
 has in common is also set against what the communities of like size of the last hours have.
+
+A large group has few of its size. Where these are fewer than twenty, smaller communities are asked too. A
+share of n accounts scatters around the community's own by v (1 - v) / n, so those of smaller ones lie
+further apart: what 95 in 100 stay below is higher than it would be of larger ones, and the group is asked
+for more, not for less. Only of what hardly any account has, small ones may show nothing at all; there the
+effect and the number of accounts that a trait asks for (`detectors.traits.testing`) stand alone. Larger ones
+scatter less, so no more than four times the size is taken.
+
+Who is set beside a group must not be the group. The hashtag that an operation pushes and the account that it
+reposts hold its accounts, and some other people: they would hide in one community what is found in another.
+Ordinary communities share accounts too, mostly of people who post all day. So one is left out where it holds
+more of the group than it would by chance (three standard deviations) if a tenth of the smaller of the two
+were in both.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from heapq import nsmallest
 
@@ -20,6 +34,10 @@ LEAST = 8
 """Accounts of a community with which a group is compared, at the least."""
 SAMPLE = 64
 """Accounts by which a community is represented: those with the smallest hashes."""
+_SHARED = 0.1
+"""Share of the smaller of two communities that people who post all day may be."""
+_DEVIATIONS = 3
+"""Standard deviations by which a sample may show more than that by chance."""
 _HOUR_MS = 3_600_000
 
 
@@ -65,6 +83,8 @@ class CommunitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """Communities from a fourth to four times the size of a group are comparable."""
     most: int = 40
     """Communities that one group is compared with: those nearest in size."""
+    enough: int = 20
+    """Where fewer are of like size, smaller ones make up this number: 95 in 100 of fewer would be all."""
 
 
 class _Held(Record, tag="communities"):
@@ -122,20 +142,34 @@ class Communities:
         self.evicted += forgot.evicted
 
     def like(self, group: set[int], size: int, now_ms: int) -> list[Community]:
-        """Communities comparable to a group, given by its representatives; those that are the group left
-        out."""
+        """Communities that are comparable to a group, and are not the group; see the module's text.
+
+        Parameters
+        ----------
+        group : set of int
+            Hashes of all its accounts.
+        size : int
+        now_ms : int
+        """
         settings, limit_ms = self.settings, now_ms - self.settings.hours * _HOUR_MS
         factor = settings.size_factor
-        alike = [
+
+        def smaller(one: Community) -> bool:
+            return factor * one.size < size
+
+        lately = [
             held.community
             for held in self._held.values()
-            if held.seen_ms >= limit_ms
-            and size <= factor * held.community.size
-            and held.community.size <= factor * size
-            and 2 * len(group.intersection(held.community.accounts)) <= len(held.community.accounts)
+            if held.seen_ms >= limit_ms and LEAST <= held.community.size <= factor * size
         ]
-        alike.sort(key=lambda one: (abs(one.size - size), one.subject))
-        return alike[: settings.most]
+        lately.sort(key=lambda one: (smaller(one), abs(one.size - size), one.subject))
+        alike: list[Community] = []
+        for one in lately:
+            if len(alike) >= (settings.enough if smaller(one) else settings.most):
+                break
+            if not _holds(one, group, size):
+                alike.append(one)
+        return alike
 
     # -- checkpoints -------------------------------------------------------------------------------
 
@@ -159,3 +193,15 @@ class Communities:
             self._turn, self.evicted = head.turn, head.evicted
         for subject, held in sorted(self._table.read(saved), key=lambda one: one[1].turn):
             self._held[subject] = held
+
+
+def _holds(one: Community, group: set[int], size: int) -> bool:
+    """Whether a community holds more of a group than chance and those who are everywhere explain.
+
+    >>> sample = community("source:a", 600, [(one, 0) for one in range(600)])
+    >>> _holds(sample, set(range(9)), 300), _holds(sample, set(range(8)), 300)
+    (True, False)
+    """
+    shared = len(group.intersection(one.accounts))
+    mean = _SHARED * min(one.size, size) / one.size * len(one.accounts)
+    return shared > mean + _DEVIATIONS * math.sqrt(mean)  # a count of rare things: its variance is its mean

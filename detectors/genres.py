@@ -26,7 +26,7 @@ class Genre(NamedTuple):
     tags: frozenset[str] = frozenset()
     """Hashtags that are this genre's own and nobody else's."""
     other_tags: int = 0
-    """Different hashtags that it may have besides: whom a vote is for."""
+    """Different hashtags that a post, or all copies of one, may have besides: whom a vote is for."""
     numbered: bool = False
     """Whether it has a figure: the result."""
     linked: bool = False

@@ -244,7 +244,10 @@ class Judge:
         if assessment.score < _WORTH_TESTING:
             return Judged(finding, assessment)
         traits = self._traits(finding, tick_ms)
-        return Judged(finding, assess(finding, *among, listed, traits), traits)
+        assessment = assess(finding, *among, listed, traits)
+        if not assessment.open and not listed[0]:
+            assessment = assessment._replace(openness=self.open_groups.known(finding))
+        return Judged(finding, assessment, traits)
 
     def _traits(self, finding: Finding, tick_ms: int) -> tuple[TraitResult, ...]:
         """What its accounts have in common more than comparable ones."""

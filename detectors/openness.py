@@ -21,11 +21,18 @@ Definition
       start, somebody is addressed;
     * what must lead somewhere (a shop, a game) has its link, and a result its figure.
 
-    Of a hashtag there is no text: it is open if it is one of a genre's own, and `TAG_SHARE` of its posts have
-    no other.
+    Of a hashtag there is no text. One of a genre's own is open if `TAG_SHARE` of its posts have no other. A
+    vote's may have one more beside it, whom it is for: one that holds no accusing or political word, in a
+    post that names nobody.
+
+    That other one, the star's, is open if all of this holds: `TAG_SHARE` of its posts are such posts of a
+    vote; as many of its original posts are copies, and no post is reposted by several under it, so that what
+    is posted has findings of its own; one of these has been read, is open by its words and has the star's
+    hashtag; and at least `READ_SHARE` as many accounts are in it as in the star's (`detectors.open_groups`).
 
 Which findings
-    Those of ``near_duplicates`` by text, those of ``hashtags`` and ``rising`` by hashtag. All other detectors
+    Those of ``near_duplicates`` by text, those of ``hashtags`` and ``rising`` by hashtag. A rise counts no
+    copies: that of a star's hashtag is open while the finding of ``hashtags`` on it is. All other detectors
     see no words: their findings are open only where the accounts declare themselves.
 
 Defaults, and why
@@ -34,9 +41,10 @@ Defaults, and why
     group with an account that a list attributes to somebody is never open.
 
 What it misses
-    Other languages, and copies with variants. Slogans, headlines, jokes and chain letters say nothing of
-    themselves that an operation could not add, so they are left to `detectors.rules`; so are sexual offers,
-    since a smear reads like one. Only hashtags of the posts shown are seen.
+    Other languages, copies with variants, and votes in everybody's own words. Slogans, headlines, jokes and
+    chain letters say nothing of themselves that an operation could not add, so they are left to
+    `detectors.rules`; so are sexual offers, since a smear reads like one. Only hashtags of the posts shown
+    are seen.
 
 What it does not prove
     That a give-away is honest, or that whoever calls itself a newsroom is one.
@@ -57,7 +65,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from detectors.findings import Finding
+from detectors.findings import Finding, Member
 from detectors.genres import GENRES, LEADS_TO, LOADED_STEMS, LOADED_WORDS, Genre, Kind
 from detectors.rules.checks import number
 from detectors.rules.sentences import NBSP, Both, count, count_fr, percent, percent_fr
@@ -68,14 +76,17 @@ OPEN_SHARE = 0.6
 OWN_SHARE = 1 / 3
 """Share of a text's different words that must be the genre's."""
 TAG_SHARE = 0.8
-"""Share of a hashtag's posts that must have no other hashtag than the genre's."""
+"""Share of a hashtag's posts that must have no other hashtag than the genre's, and for a star's be copies."""
+READ_SHARE = 0.5
+"""Accounts of a vote's copies for each of its star's hashtag, at the least. A text is judged when it has
+grown by half, so it may be known of two thirds of `TAG_SHARE` of them only."""
 LINKED_SHARE = 0.9
 """Share of the posts that must have a link where the genre leads somewhere."""
 
 _TARGETS_VARY, _NUMBER = "{@target}", "{number}"
 _SLOT = re.compile(r"\{(?:link|number)\}")
-_GATE = "gate"
-"""How the hashtags of affairs end."""
+_ACCUSING = tuple(sorted(LOADED_WORDS))
+"""Within a hashtag so short a word is told only where it begins or ends, as in the names of affairs."""
 
 
 class Openness(NamedTuple):
@@ -179,26 +190,70 @@ def _told(genre: Genre, own: tuple[str, ...], words: int) -> Openness:
 def _by_tag(finding: Finding) -> Openness | None:
     """A hashtag that is a genre's own, in posts that push no other."""
     kind, value = finding.subjects[0]
-    if kind != "hashtag" or not finding.posts:
-        return None
     for genre in GENRES:
-        if _plain(value) not in genre.tags:
-            continue
-        only = sum(genre.words.issuperset(map(_plain, member.hashtags)) for member in finding.posts)
-        share = only / len(finding.posts)
-        if share >= TAG_SHARE:
+        share = _share_of(genre, finding)
+        if kind == "hashtag" and _plain(value) in genre.tags and share >= TAG_SHARE:
             english, french = genre.named
+            but, sauf = (", or whom it is for", ", ou pour qui il est") if genre.other_tags else ("", "")
             return Openness(
                 genre.kind,
                 (
                     f"the hashtag #{value} is that of {english}, and {percent(share)} of the posts shown "
-                    "have no other",
+                    f"have no other{but}",
                     f"le mot-dièse #{value} est celui d'{french}, et {percent_fr(share)} des messages "
-                    "montrés n'en ont pas d'autre",
+                    f"montrés n'en ont pas d'autre{sauf}",
                 ),
                 round(share, 4),
             )
     return None
+
+
+def of_star(finding: Finding, template: str) -> Openness | None:
+    """Whether a hashtag is only whom a vote is for, as far as its own posts say.
+
+    Parameters
+    ----------
+    finding : Finding
+        Of a hashtag.
+    template : str
+        The text of a vote, open by its words.
+    """
+    value = finding.subjects[0].value
+    read = set(map(_plain, read_entities(template).hashtags))
+    for genre in GENRES:
+        share = _share_of(genre, finding)
+        star = _plain(value) in read - genre.words and bool(genre.other_tags)
+        if star and share >= TAG_SHARE and _is_read(finding):
+            english, french = genre.named
+            return Openness(
+                genre.kind,
+                (
+                    f"{percent(share)} of the posts shown have the hashtag of {english} beside #{value} and "
+                    "no third, and their text is that of the vote",
+                    f"{percent_fr(share)} des messages montrés ont le mot-dièse d'{french} à côté de "
+                    f"#{value}, sans troisième, et leur texte est celui du vote",
+                ),
+                round(share, 4),
+            )
+    return None
+
+
+def _is_read(finding: Finding) -> bool:
+    """Whether what is posted under a hashtag is copied, and has findings of its own, which read its words."""
+    copied, reposted = number(finding.evidence, "copied"), number(finding.evidence, "co_reposted_posts")
+    return copied >= TAG_SHARE and reposted == 0
+
+
+def _share_of(genre: Genre, finding: Finding) -> float:
+    """Of the posts shown, those without a hashtag but a genre's, or whom it is for and then nobody's name."""
+    return sum(_is_of(genre, member) for member in finding.posts) / max(1, len(finding.posts))
+
+
+def _is_of(genre: Genre, member: Member) -> bool:
+    tags = set(map(_plain, member.hashtags))
+    if tags <= genre.words:
+        return True
+    return not tags.isdisjoint(genre.tags) and _tags_of(genre, tags) and not member.targets
 
 
 def _plain(tag: str) -> str:
@@ -212,10 +267,14 @@ def _loaded(word: str) -> bool:
 
 
 def _tags_of(genre: Genre, tags: Iterable[str]) -> bool:
-    """Whether the hashtags of all posts are the genre's own, but for as many as it may have besides."""
+    """Whether hashtags are the genre's own, but for as many as it may have besides."""
     others = [tag for tag in tags if tag not in genre.words]
-    loaded = any(stem in tag for tag in others for stem in LOADED_STEMS)
-    return len(others) <= genre.other_tags and not loaded and not any(tag.endswith(_GATE) for tag in others)
+    return len(others) <= genre.other_tags and not any(map(_loaded_tag, others))
+
+
+def _loaded_tag(tag: str) -> bool:
+    """Whether a hashtag, of words that nothing parts, accuses or is politics."""
+    return tag.startswith(_ACCUSING) or tag.endswith(_ACCUSING) or any(stem in tag for stem in LOADED_STEMS)
 
 
 def _names_led_to(tokens: list[str]) -> bool:

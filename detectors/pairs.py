@@ -11,6 +11,7 @@ pairs that repeat. `Repetition` holds these and answers for whole groups.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from heapq import heapify, heappop, heappush
 from itertools import chain
 
 import msgspec
@@ -285,6 +286,8 @@ class Repetition:
         self.settings = settings or PairSettings()
         self._window_ms = self.settings.window_hours * HOUR_MS
         self._partners: dict[str, dict[str, list[Tie]]] = {}
+        self._looks: list[tuple[int, Pair]] = []
+        """A heap, in which each pair stands once: at which limit to look whether it is too old by now."""
         self._minute = 0
         self._changed: Noted[Pair] = Noted()
         self._table, self._head = Table(_Repeated), Sheet(_RepetitionHead)
@@ -298,6 +301,7 @@ class Repetition:
                 held = []
                 self._partners.setdefault(one, {})[other] = held
                 self._partners.setdefault(other, {})[one] = held
+                heappush(self._looks, (tie.time_ms, (one, other)))
             held.append(tie)
             del held[:-_TIES]
             self._changed.add((one, other))
@@ -334,14 +338,20 @@ class Repetition:
         return linked, most if most >= least else 0
 
     def _expire(self, limit_ms: int) -> None:
-        for one in list(self._partners):
-            partners = self._partners[one]
-            old = [name for name, ties in partners.items() if max(tie.time_ms for tie in ties) < limit_ms]
-            for other in old:
-                del partners[other]
-                self._changed.add((one, other) if one < other else (other, one))
-            if not partners:
-                del self._partners[one]
+        """Forget the pairs that shared nothing within the window."""
+        # All pairs are too many to be walked every minute. What a pair shares later does not move it in the
+        # heap: it is moved when its turn comes, once in a window at the most.
+        while self._looks and self._looks[0][0] < limit_ms:
+            _, (one, other) = heappop(self._looks)
+            newest_ms = _newest_ms(self._partners[one][other])
+            if newest_ms >= limit_ms:
+                heappush(self._looks, (newest_ms, (one, other)))
+                continue
+            for name, partner in ((one, other), (other, one)):
+                del self._partners[name][partner]
+                if not self._partners[name]:
+                    del self._partners[name]
+            self._changed.add((one, other))
 
     def track(self) -> None:
         """From now on, note what changes."""
@@ -370,6 +380,12 @@ class Repetition:
             one, other = pair_of(key)
             self._partners.setdefault(one, {})[other] = pair.ties
             self._partners.setdefault(other, {})[one] = pair.ties
+            self._looks.append((_newest_ms(pair.ties), (one, other)))
+        heapify(self._looks)
+
+
+def _newest_ms(ties: list[Tie]) -> int:
+    return max(tie.time_ms for tie in ties)
 
 
 def _telling(ties: list[Tie], first_ms: int) -> int:

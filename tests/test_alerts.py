@@ -352,6 +352,19 @@ def test_two_networks_with_the_same_account_ids_keep_to_the_schema():
         VALIDATOR.validate(alert)
 
 
+def test_the_traits_of_an_alert_are_those_of_all_findings_and_each_says_of_which(stream):
+    alerts, judged = stream
+    results = {(one.finding.finding_id, trait.name, trait.state) for one in judged for trait in one.traits}
+    named = set()
+    for alert in alerts:
+        names = [trait["name"] for trait in alert["data"]["traits"]]
+        assert names == sorted(set(names))
+        for trait in alert["data"]["traits"]:
+            assert (trait["finding_id"], trait["name"], trait["state"]) in results
+            named.add(trait["finding_id"])
+    assert named
+
+
 def test_a_trait_of_which_nothing_is_known_is_never_not_found():
     text = "nobody wants to hear your tired old songs any more, pack your bags and go home for good"
     alerts = run(Pipeline(SMALL), [post(f"p{n}", f"account{n}", n * 500, text) for n in range(12)])

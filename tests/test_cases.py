@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streams_of_posts import MINUTE, SECOND, SMALL, newsroom, planted, post, run, sentence
 
-from detectors.case import Judged
+from detectors.case import Case, Judged
 from detectors.cases import Cases, CaseSettings
 from detectors.findings import Finding, Subject
 from detectors.openness import Openness
 from detectors.rules.checks import Check
 from detectors.severity import Assessment, severity_of
+from detectors.traits.results import State, TraitResult
 from detectors.verdicts import Verdict
 from streams.embedded import Pipeline
 
@@ -338,6 +339,75 @@ def test_beyond_the_limit_the_case_silent_for_longest_is_closed_with_all_it_had_
     assert [line[2] for line in lines].count("closed") == 2
     opened = [line[1] for line in lines if line[2] == "open"]
     assert [line[1] for line in lines if line[2] == "closed"] == opened[:2]
+
+
+# -- what its accounts have in common -------------------------------------------------------------
+
+
+def dormancy(state: State, p_value: float | None = None, effect: float | None = None, n: int = 20):
+    return TraitResult(name="dormancy", state=state, p_value=p_value, effect=effect, n=n)
+
+
+FOUND, NOT_FOUND = dormancy("found", 1e-3, 0.9), dormancy("not_found", 1e-9, 0.9)
+
+
+def case_of(*results: TraitResult, scores=(60, 30, 20)) -> Case:
+    """A case of one finding for each of these results, the first with the most points."""
+    findings = [
+        judged(f"f{n}", people(0, 20), n + 1, score=score)._replace(traits=(result,))
+        for n, (result, score) in enumerate(zip(results, scores, strict=False))
+    ]
+    case = Case(findings[0])
+    for one in findings:
+        case.take(one)
+    return case
+
+
+@pytest.mark.parametrize(
+    ("results", "strongest"),
+    [
+        ((NOT_FOUND, FOUND), 1),  # found, though by a larger p-value
+        ((dormancy("not_enough_data"), dormancy("not_found", 0.9, -0.2)), 1),
+        ((dormancy("not_on_this_network"), dormancy("not_enough_data")), 1),
+        ((dormancy("found", 1e-3, 2.0), dormancy("found", 1e-4, 0.5)), 1),
+        ((dormancy("found", 1e-3, 0.5), dormancy("found", 1e-3, 0.6), FOUND), 2),
+        ((dormancy("found", 1e-3, 0.5, n=9), dormancy("found", 1e-3, 0.5, n=90)), 0),  # the first id
+    ],
+)
+def test_of_each_trait_the_strongest_result_of_all_findings_is_told(results, strongest):
+    case = case_of(*results)
+    assert case.best.finding.finding_id == "f0"
+    assert case.traits == [(results[strongest], f"f{strongest}")]
+
+
+def test_traits_of_other_findings_add_no_points_and_no_reasons():
+    alone, both = case_of(NOT_FOUND), case_of(NOT_FOUND, FOUND)
+    assert (both.score, both.best.assessment) == (alone.score, alone.best.assessment)
+
+
+def test_the_newer_state_of_a_finding_takes_its_earlier_results_with_it():
+    case = case_of(NOT_FOUND, FOUND)
+    case.take(judged("f1", people(0, 40), 9, score=30)._replace(traits=(dormancy("not_found", 0.5, 0.1),)))
+    assert case.traits == [(NOT_FOUND, "f0")]
+
+
+def test_traits_are_told_by_name_and_the_same_after_a_restart():
+    first = judged("f0", people(0, 20), 1, score=60)._replace(
+        traits=(TraitResult(name="timing", state="not_found"), NOT_FOUND)
+    )
+    second = judged("f1", people(0, 20), 2)._replace(
+        traits=(TraitResult(name="client", state="found", p_value=0.001), FOUND)
+    )
+    case = Case(first)
+    for one in (first, second):
+        case.take(one)
+    assert [(result.name, name) for result, name in case.traits] == [
+        ("client", "f1"),
+        ("dormancy", "f1"),
+        ("timing", "f0"),
+    ]
+    parts = [part for name in ("f1", "f0") if (part := case.part(name)) is not None]
+    assert Case.restored(case.case_id, case.head(), parts).traits == case.traits
 
 
 # -- whatever the order of events -----------------------------------------------------------------

@@ -13,13 +13,23 @@ from hypothesis import strategies as st
 from short_night import SCENARIO, told
 from streams_of_posts import START_MS, batches, newsroom, person, post
 
+from detectors.background import expected_share
+from detectors.batches import Background
+from detectors.case import Judged
 from detectors.events import Post
 from detectors.findings import Finding, Member, Subject, account_key
 from detectors.genres import GENRES, GIVE_AWAY, LOADED_STEMS, LOADED_WORDS, SALE
+from detectors.groups.hashtags import Hashtags
 from detectors.groups.near_duplicates import NearDuplicates
-from detectors.openness import OPEN_SHARE, OWN_SHARE, Openness, openness, telling
+from detectors.judging import Found, Judge
+from detectors.lists import Entry, Lists
+from detectors.open_groups import OpenGroups
+from detectors.openness import OPEN_SHARE, OWN_SHARE, Openness, of_star, openness, telling
+from detectors.pairs import Repeated
+from detectors.severity import Assessment
 from detectors.text import fold, read_entities
 from streams import simulate as simulation
+from streams.settings import Settings
 from streams.simulate import parse_scenario, simulate
 
 GIVE_AWAYS = (
@@ -304,11 +314,176 @@ def test_a_hashtag_that_is_pushed_beside_a_give_away_s_stays_an_alert() -> None:
     assert kind(openness(tagged("hashtags", "giveaway", "diguesgate", without=16))) == "give_away"
 
 
+COPIED = {"copied": 0.8, "co_reposted_posts": 0}
+
+
+def star(detector: str = "hashtags", *beside: str, tag: str = "lunarossi", **more: object) -> Finding:
+    """A finding of the hashtag of whom a vote is for."""
+    return msgspec.structs.replace(
+        tagged(detector, tag, *(beside or ("kca",))), **{"evidence": COPIED} | more
+    )
+
+
+@pytest.mark.parametrize("detector", ["hashtags", "rising"])
+@pytest.mark.parametrize("without", [0, 20])
+def test_the_hashtag_of_a_vote_is_open_with_and_without_a_star_s_beside_it(
+    detector: str, without: int
+) -> None:
+    assert kind(openness(tagged(detector, "kca", "lunarossi", without=without))) == "fandom_vote"
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [("lunarossi", "brenac"), ("diguesgate",), ("brenaccorruption",), ("liarbrenac",), ("warondykes",)],
+)
+def test_the_hashtag_of_a_vote_is_an_alert_with_two_beside_it_or_a_loaded_one(
+    beside: tuple[str, ...],
+) -> None:
+    assert openness(tagged("hashtags", "kca", *beside)) is None
+
+
+def test_the_hashtag_of_a_vote_is_an_alert_where_posts_with_another_name_somebody() -> None:
+    assert openness(naming(tagged("hashtags", "kca", "lunarossi"), 5)) is None
+    assert kind(openness(naming(tagged("hashtags", "kca", "lunarossi"), 4))) == "fandom_vote"
+
+
+def naming(finding: Finding, posts: int) -> Finding:
+    """The same, but so many of its posts name an account."""
+    members = [
+        msgspec.structs.replace(member, targets=("ClaireBrenac",)) if n < posts else member
+        for n, member in enumerate(finding.posts)
+    ]
+    return msgspec.structs.replace(finding, posts=tuple(members))
+
+
+VOTE = "I vote for #LunaRossi for best group at the #KCA"
+
+
+def vote(text: str = VOTE, copiers: int = 10, **more: object) -> Finding:
+    """The copies of a vote's text, by half as many accounts as `star` has."""
+    return msgspec.structs.replace(copies(text, copiers=copiers), **more)
+
+
+def known(finding: Finding, *others: Finding) -> str | None:
+    """Why a finding is open after the others were judged."""
+    groups = OpenGroups()
+    for one in others:
+        said = openness(one) or groups.known(one)
+        groups.take(Judged(one, Assessment(30, "notice", (), said, ())))
+    return kind(openness(finding) or groups.known(finding))
+
+
+def test_the_hashtag_of_a_star_is_open_where_the_vote_for_it_was_read() -> None:
+    assert known(star(), vote()) == "fandom_vote"
+    said = of_star(star(), VOTE)
+    assert said is not None
+    assert said.why[0] == (
+        "100% of the posts shown have the hashtag of a vote for an award beside #lunarossi and no third, and "
+        "their text is that of the vote"
+    )
+    assert "à côté de #lunarossi" in said.why[1]
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        (),
+        (vote(copiers=9),),
+        (vote("I vote for #NovaDuo for best group at the #KCA"),),
+        (vote("Look at what Brenac has done to all of us over there #LunaRossi #KCA"),),
+        (
+            vote(),
+            vote("Look at what Brenac has done to all of us #LunaRossi #KCA", finding_id=vote().finding_id),
+        ),
+        (vote(end_ms=START_MS - 1),),
+        (star(declared=20),),
+    ],
+    ids=["nothing", "too few", "for another", "no vote", "no vote any more", "long ago", "newsrooms"],
+)
+def test_a_push_beside_a_vote_s_hashtag_stays_an_alert_where_no_vote_was_read(
+    others: tuple[Finding, ...],
+) -> None:
+    assert known(star(), *others) is None
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        {"copied": 0.79, "co_reposted_posts": 0},
+        {"copied": None, "co_reposted_posts": 0},
+        {"copied": 1.0, "co_reposted_posts": 1},
+        {},
+    ],
+    ids=["own words", "all are reposts", "shared reposts", "nobody knows"],
+)
+def test_a_star_s_hashtag_stays_an_alert_where_its_words_are_read_nowhere(evidence: object) -> None:
+    assert known(star(evidence=evidence), vote()) is None
+
+
+@pytest.mark.parametrize("tag", ["diguesgate", "brenaccorruption", "brenacliar", "vote", "fan"])
+def test_a_loaded_or_common_word_is_no_star(tag: str) -> None:
+    assert of_star(star(tag=tag), f"I vote for #{tag} for best group at the #KCA") is None
+
+
+def test_a_star_s_hashtag_stays_an_alert_beside_any_other_than_a_vote_s() -> None:
+    assert known(star("hashtags", "giveaway"), vote()) is None
+    assert known(star("hashtags", "kca", "brenac"), vote()) is None
+    assert known(naming(star(), 5), vote()) is None
+    mixed = msgspec.structs.replace(tagged("hashtags", "lunarossi", "kca", without=5), evidence=COPIED)
+    assert known(mixed, vote()) is None
+
+
+def test_posts_in_own_words_beside_a_vote_s_hashtag_count_no_copies() -> None:
+    posts = [
+        post(f"p{n:02}", f"a{n}", 100 * n, f"All {chr(97 + n) * 6} that Brenac has left us #LunaRossi #KCA")
+        for n in range(20)
+    ]
+    (signals,) = [one for one in batches(posts) if one.posts]
+    pushed = [one.finding for one in Hashtags().take(signals) if one.subject == "lunarossi"]
+    assert pushed[0] is not None
+    assert known(pushed[0], vote(copiers=20)) is None
+    posts = [post(f"p{n:02}", f"a{n}", 100 * n, VOTE) for n in range(20)]
+    (signals,) = [one for one in batches(posts) if one.posts]
+    voted = [one.finding for one in Hashtags().take(signals) if one.subject == "lunarossi"]
+    assert voted[0] is not None
+    assert known(voted[0], vote(copiers=20)) == "fandom_vote"
+
+
+def test_a_rise_of_a_star_s_hashtag_is_open_while_the_hashtag_is() -> None:
+    rise = star("rising", evidence={}, finding_id="f2")
+    assert known(rise) is None
+    assert known(rise, vote()) is None
+    assert known(rise, vote(), star()) == "fandom_vote"
+    assert known(msgspec.structs.replace(rise, detector="amplification"), vote(), star()) is None
+    assert known(msgspec.structs.replace(rise, start_ms=star().end_ms + 1), vote(), star()) is None
+    assert known(rise, vote(), star(), star(evidence={})) is None  # others have joined
+    assert known(rise, star(declared=20)) is None  # newsrooms use it
+
+
+@pytest.mark.parametrize(("attributed", "wanted"), [(False, "fandom_vote"), (True, None)])
+def test_a_rise_with_an_attributed_account_is_not_open_by_its_hashtag(
+    attributed: bool, wanted: str | None
+) -> None:
+    judged: list[Judged] = []
+    judge = Judge(Settings(), on_judged=judged.append)
+    for one in (vote(), star()):
+        said = openness(one) or judge.open_groups.known(one)
+        judge.open_groups.take(Judged(one, Assessment(30, "notice", (), said, ())))
+    if attributed:
+        judge.lists = Lists([Entry(account="a3", kind="attributed", reason="r", source="s", list="l")])
+    evidence = {"posts": 20, "usual": 0.0, "minutes": 5, "deviations": 9.0, "busiest_share": 0.6}
+    evidence |= expected_share([])
+    rise = star("rising", evidence=evidence, finding_id="f2")
+    list(judge.take(START_MS + 5000, Found([rise], []), Repeated([]), Background()))
+    assert [(one.finding.detector, kind(one.assessment.openness)) for one in judged] == [("rising", wanted)]
+
+
 def test_a_vote_may_be_for_somebody_and_not_for_two() -> None:
     assert kind(openness(copies("I vote for #LunaRossi #KCA"))) == "fandom_vote"
     assert openness(copies("I vote for #LunaRossi #Brenac #KCA")) is None
     assert openness(copies("I vote for #DiguesGate #KCA")) is None
     assert openness(copies("I vote for #BrenacCorruption #KCA")) is None
+    assert openness(copies("I vote for #LiarBrenac #KCA")) is None
 
 
 @pytest.mark.parametrize(

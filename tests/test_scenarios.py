@@ -41,7 +41,7 @@ SCALES = {
 """So small that all of them take a minute; in smaller ones nothing is left to compare with."""
 UNSEEN = {
     "case-a": {"bot_share", "detector:purges"},
-    "case-c": {"dormancy", "description_terms"},
+    "case-c": {"description_terms"},
     "case-d": {"one_a_minute"},
 }
 """Signs that so few accounts do not show, or, of `one_a_minute`, that one account of twenty never does."""
@@ -64,22 +64,8 @@ def operations() -> list[tuple[str, str]]:
     return [(scenario, name) for scenario, wanted in SCENARIOS.WANTED.items() for name in wanted]
 
 
-def lookalikes() -> list[Any]:
-    return [
-        pytest.param(scenario, part.name, marks=_ALERTED.get(part.name, ()))
-        for scenario in SCALES
-        for part in load_scenario(scenario).lookalike
-    ]
-
-
-_CRIES = pytest.mark.xfail(strict=True, reason="the same short cry at two moments counts as a repeated copy")
-_ALERTED = {
-    "fandom-vote": pytest.mark.xfail(
-        strict=True, reason="a vote's hashtag with the star's beside it is not taken for a vote"
-    ),
-    "song-contest": _CRIES,
-    "football-match": _CRIES,
-}
+def lookalikes() -> list[tuple[str, str]]:
+    return [(scenario, part.name) for scenario in SCALES for part in load_scenario(scenario).lookalike]
 
 
 def test_every_scenario_is_tried() -> None:

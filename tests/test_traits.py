@@ -520,10 +520,14 @@ def test_what_was_found_stays_found_while_its_effect_lasts():
 
 
 def communities_like(share: float, album: Album, rng: random.Random) -> Communities:
+    return communities_of(mostly("metronome", share), album, rng)
+
+
+def communities_of(fields: Field, album: Album, rng: random.Random) -> Communities:
     communities, looks = Communities(), []
     for number in range(30):
         names = [f"x\x1fc{number}.{n}" for n in range(20)]
-        looks += [Look(account_hash(name), 2, NOW_S, metronome=int(rng.random() < share)) for name in names]
+        looks += [Look(account_hash(name), 2, NOW_S, **fields(rng)) for name in names]
         communities.take(
             [community(f"hashtag:{number}", 20, [(account_hash(name), 0) for name in names])], NOW_S * 1000
         )
@@ -546,6 +550,53 @@ def test_without_communities_to_compare_with_a_large_effect_is_asked():
     assert results_of(album, "operation", 30)["metronome"].state == "not_found"
     alike = results_of(album, "operation", 80, communities=communities_like(0.02, album, rng))
     assert alike["metronome"].state == "found"
+
+
+def test_a_large_group_without_its_like_is_set_beside_smaller_communities():
+    album = album_of(operation=(200, mostly("metronome", 0.25)), others=(900, mostly("metronome", 0.05)))
+    assert results_of(album, "operation", 200)["metronome"].state == "not_found"
+    rng = random.Random(1)
+    usual = communities_like(0.02, album, rng)
+    assert results_of(album, "operation", 200, communities=usual)["metronome"].state == "found"
+    busy = communities_like(0.25, album, rng)
+    assert results_of(album, "operation", 200, communities=busy)["metronome"].state == "not_found"
+
+
+def test_what_all_show_a_little_of_is_found_and_what_only_two_show_is_not():
+    album = album_of(
+        operation=(40, same(score=200)),
+        innocent=(36, score(0, 10)),
+        robots=(4, same(score=950)),
+        others=(900, score(0, 10)),
+    )
+    bots = tuple(trait for trait in TRAITS if trait.name == "bot_share")
+
+    def state(group: list[str]) -> tuple[str, float | None]:
+        communities = communities_of(score(0, 10), album, random.Random(1))
+        (result,) = Traits(traits=bots).test("f", group, (), album, communities, NOW_S * 1000)
+        return result.state, result.value and round(result.value, 2)
+
+    assert state(keys("operation", 40)) == ("found", 0.2)
+    # The same share of twice as many is more than two accounts.
+    assert state(keys("innocent", 18) + keys("robots", 2)) == ("not_found", 0.1)
+    assert state(keys("innocent", 36) + keys("robots", 4)) == ("found", 0.1)
+
+
+def test_a_look_at_which_nothing_could_be_tested_is_not_paid_for():
+    album = album_of(
+        nobody=(8, same()),
+        operation=(18, mostly("metronome", 0.5)),
+        others=(900, mostly("metronome", 0.05)),
+    )
+    metronome = tuple(trait for trait in TRAITS if trait.name == "metronome")
+    p_value = results_of(album, "operation", 18, traits=metronome)["metronome"].p_value
+    assert p_value is not None
+    # As much as the first test may cost, and more than the second.
+    traits = Traits(TraitSettings(alpha=2.1 * p_value), metronome)
+    (unknown,) = traits.test("f0", keys("nobody", 8), (), album, Communities(), NOW_S * 1000)
+    assert unknown.p_value is None
+    (known,) = traits.test("f0", keys("operation", 18), (), album, Communities(), NOW_S * 1000)
+    assert (known.state, known.p_value) == ("found", p_value)
 
 
 # -- checkpoints -----------------------------------------------------------------------------------

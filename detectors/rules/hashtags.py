@@ -34,8 +34,6 @@ def rules(finding: Finding, linked: int, most_shared: int) -> Iterator[Check]:
     """All rules of this detector, met or not."""
     evidence = finding.evidence
     accounts = finding.accounts_total
-    if accounts >= _MIN_ACCOUNTS:
-        yield repetition(linked, most_shared, finding, share=0.15, objects=2)
     yield _share(evidence, accounts, "repeaters", most=45, rate=12, effect=0.15, least=0.25)
     copied = _share(evidence, accounts, "copied", most=30, rate=8, effect=0.15)
     yield copied
@@ -44,8 +42,22 @@ def rules(finding: Finding, linked: int, most_shared: int) -> Iterator[Check]:
     apart = number(evidence, "co_reposted") >= number(evidence, "co_reposted_reference") + 0.5
     several = (evidence["co_reposted_posts"] or 0) >= 3
     most, rate = (5, 4) if copied.points else (45, 5) if apart and several else (20, 4)
-    yield _share(evidence, accounts, "co_reposted", most=most, rate=rate, effect=0.3)
+    shared = _share(evidence, accounts, "co_reposted", most=most, rate=rate, effect=0.3)
+    if accounts >= _MIN_ACCOUNTS:
+        repeated = repetition(linked, most_shared, finding, share=0.15, objects=2)
+        # Below half of the group, accounts that repeat may be those of the shared reposts, counted once more.
+        if linked < 0.5 * len(finding.accounts):
+            shared, repeated = _stronger(shared, repeated)
+        yield repeated
+    yield shared
     yield bots(evidence, least=_MIN_ACCOUNTS, base=40)
+
+
+def _stronger(one: Check, other: Check) -> tuple[Check, Check]:
+    """Two rules that may count the same things: the weaker gives nothing."""
+    if one.points >= other.points:
+        return one, other._replace(state="not_met", points=0) if other.points else other
+    return one._replace(state="not_met", points=0) if one.points else one, other
 
 
 def _share(

@@ -75,7 +75,7 @@ class Outcome(NamedTuple):
     n: int
     """Accounts of the group of which it is known."""
     showing: int
-    """Accounts that have it in common."""
+    """Accounts that have it in common; of degrees, how many are to be expected."""
     figures: Figures
 
     @property
@@ -131,7 +131,8 @@ class Share:
         strata, group = urn.strata, degrees[np.flatnonzero(known[: question.sides.size])]
         n = len(group)
         value, reference = float(group.mean()), float((degrees * strata.others).sum())
-        showing = int((group >= 0.5).sum())
+        # Of yes and no the count; of degrees, which are probabilities, the number to be expected.
+        showing = int(round(float(group.sum()), 4))
         if ((degrees == 0) | (degrees == 1)).all():
             p_value = tail_of_sum(_urns(strata, degrees), round(group.sum()))
         else:

@@ -9,14 +9,17 @@ Definition
     1. *Chance.* Its p-value (`detectors.traits.chance`), times what Benjamini and Yekutieli (2001) ask for
        the number of traits tested, is at most the level of this test. A group is judged again and again, and
        every look is another chance to be wrong: so it is tested again only when it has grown by half, and the
-       k-th test has the level ``alpha / (k (k + 1))``, which sum to alpha over all tests there could be. What
-       was found at one test stays found as long as the third and the fourth condition hold.
-    2. *Number.* Three accounts or more show it.
+       k-th test has the level ``alpha / (k (k + 1))``, which sum to alpha over all tests there could be. A
+       look at which no trait could be tested is none. What was found at one test stays found as long as the
+       third and the fourth condition hold.
+    2. *Number.* Three accounts or more show it (of probabilities: are to be expected to).
     3. *Effect.* Cohen's h of the group's share and that of comparable accounts is at least the trait's
        minimum: with many accounts, chance alone excludes what matters to nobody.
     4. *Communities.* Its share is above that of 95 in 100 communities of like size of the last hours, the
-       group and these measured alike, beside the same comparable accounts. Where fewer than ten of these can
-       be asked, the effect must be 0.8 instead (*large*, Cohen 1988).
+       group and these measured alike, beside the same comparable accounts. Where few are of like size,
+       smaller ones are asked too, which is no easier; none is asked that is the group under another name
+       (for both see `detectors.communities`). Where fewer than ten of these can be asked, the effect must be
+       0.8 instead (*large*, Cohen 1988).
 
     Else it is *not_found*. It is *not_enough_data* where it is known of fewer than eight accounts of the
     group, or there are fewer than a hundred comparable ones; *not_on_this_network* where it is known neither
@@ -162,7 +165,8 @@ class Traits:
         tests = before.tests + 1 if before is not None else 1
         held = {one.name for one in before.results if one.state == "found"} if before is not None else set()
         seed = int(stable_id("", finding_id, str(tests)), 16)
-        group = representatives(map(account_hash, accounts))
+        hashes = set(map(account_hash, accounts))
+        group = representatives(hashes)
         question = Question(
             beside(album, group, tick_ms // 1000, seed, least=MIN_ACCOUNTS),
             seed,
@@ -173,11 +177,12 @@ class Traits:
 
         @cache
         def peers() -> Peers:
-            alike = communities.like(set(group), len(accounts), tick_ms)
-            return Peers(question.sides, alike, album)
+            return Peers(question.sides, communities.like(hashes, len(accounts), tick_ms), album)
 
         results = self._results(question, peers, tests, held)
-        self._note(finding_id, len(accounts), tests, results)
+        # Where nothing could be tested nothing could be wrong, and nothing has to be paid for.
+        looked = any(one.p_value is not None for one in results)
+        self._note(finding_id, len(accounts), tests if looked else tests - 1, results)
         return results
 
     def _results(
