@@ -42,7 +42,7 @@ PATIENCE_S = 75.0
 """How long all of it may take to have every figure; the stream is longer."""
 IN_USE = {
     "instance": None,
-    "job": {"vigie-worker", "vigie-producer", "vigie-watch"},
+    "job": {"vigie-worker", "vigie-producer", "vigie-watch", "vigie-notify"},
     "topic": {"posts", "signals", "ties", "findings", "background", "alerts", "verdicts", "dead-letters"},
     "stage": {"accounts", "subjects", "pairs", "cases"},
     "outcome": {"processed", "duplicate", "late", "dead", "shed", "events", *OUTCOMES},
@@ -80,7 +80,7 @@ class Prometheus(Server):
         config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
         config["rule_files"] = [str(DEPLOY / "prometheus" / name) for name in config["rule_files"]]
         jobs = [job["job_name"] for job in config["scrape_configs"]]
-        assert set(jobs) <= set(self._targets)
+        assert set(jobs) <= set(self._targets), "a job of the room that nothing here stands for"
         config["scrape_configs"] = [
             {"job_name": job, "static_configs": [{"targets": [f"127.0.0.1:{port}" for port in ports]}]}
             for job, ports in self._targets.items()
@@ -139,8 +139,13 @@ def scene(kafka: str, redis_server: str, tmp_path_factory: pytest.TempPathFactor
     stream = planted(7, chatter=400, copiers=12, pushers=60, minutes=20)
     night = folder / "night.jsonl"
     night.write_bytes(b"\n".join(encode_post(one) for one in stream.posts))
-    worker, producer, replay, network = ports = [free_port() for _ in range(4)]
-    targets = {"vigie-worker": [worker], "vigie-producer": [producer], "vigie-watch": [replay, network]}
+    worker, producer, replay, network, notify = ports = [free_port() for _ in range(5)]
+    targets = {
+        "vigie-worker": [worker],
+        "vigie-producer": [producer],
+        "vigie-watch": [replay, network],
+        "vigie-notify": [notify],
+    }
     made = Scene(folder, environment, stream, Prometheus(folder / "prometheus", targets))
     topics = [sys.executable, "-m", "streams.cli", "topics", "create"]
     subprocess.run(topics, cwd=ROOT, env=environment, check=True, capture_output=True)
@@ -153,6 +158,7 @@ def scene(kafka: str, redis_server: str, tmp_path_factory: pytest.TempPathFactor
             "VIGIE_RECEIVERS__DESK__DEAD_LETTERS": str(folder / "undelivered.jsonl"),
         }
         made.start("replay", "replay", night, "--speed", SPEED, "--metrics-port", replay, **nobody)
+        made.start("notify", "notify", "--metrics-port", notify, **nobody)
         # Every three seconds, for the first of them to come through in time.
         canary = ("--canary-minutes", 0.05)
         made.start("producer", "produce", night, "--speed", SPEED, "--metrics-port", producer, *canary)
@@ -209,7 +215,7 @@ def test_every_query_returns_data(scene, answered, name):
     assert answered.get(name), f"{QUERIES[name]}\n{scene.logs()}"
 
 
-@pytest.mark.parametrize("job", ["vigie-worker", "vigie-producer", "vigie-watch"])
+@pytest.mark.parametrize("job", ["vigie-worker", "vigie-producer", "vigie-watch", "vigie-notify"])
 def test_every_job_is_scraped(scene, answered, job):
     targets = scene.prometheus.ask("targets", state="active")["activeTargets"]
     mine = [one for one in targets if one["labels"]["job"] == job]
@@ -244,7 +250,7 @@ def test_no_label_has_a_value_that_is_not_known_before(scene, answered):
         for label, value in one.items():
             seen.setdefault(label, set()).add(value)
     assert seen.pop("__name__") <= known()
-    assert len(seen.pop("instance")) == 4
+    assert len(seen.pop("instance")) == 5
     assert set(seen) <= set(IN_USE)
     for label, values in seen.items():
         assert values <= IN_USE[label], label

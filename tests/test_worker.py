@@ -18,6 +18,7 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -57,6 +58,7 @@ from streams.kafka.frames import Frame, partition_of
 from streams.kafka.settings import KafkaSettings, RedisSettings
 from streams.kafka.wire import line_of
 from streams.kafka.worker import AGAIN, BAD_USE, DEAD, INPUTS, STUCK, Running, Worker, clock_ms
+from streams.sources.languages import with_languages
 from streams.sources.posts import encode_post
 
 STREAM = planted(7, chatter=60, minutes=4).posts
@@ -86,6 +88,12 @@ def expected(*streams: list[Post]) -> list[dict[str, Any]]:
     """What one process says of these inputs, one after the other."""
     pipeline = Pipeline(SMALL)
     return [alert for posts in streams for alert in run(pipeline, posts, [200])]
+
+
+def produced(posts: list[Post]) -> list[Post]:
+    """Posts as `vigie produce` sends them: with the language that it tells."""
+    (told,) = with_languages([deepcopy(posts)])
+    return told
 
 
 def unpublished(alerts: list[dict[str, Any]]) -> bytes:
@@ -406,7 +414,7 @@ def test_a_worker_says_what_one_process_says_and_its_successor_goes_on_where_it_
     assert first.get("/livez") == (200, "alive\n")
     assert first.get("/other")[0] == 404
     first.ready()
-    room.await_alerts(expected(STREAM), first)
+    room.await_alerts(expected(produced(STREAM)), first)
     assert first.value("vigie_worker_posts_total", outcome="processed") == len(STREAM)
     assert first.value("vigie_worker_posts_total", outcome="dead") == len(poison)
     assert len(room.records("dead-letters")) == len(poison) * len(INPUTS)
@@ -446,12 +454,12 @@ def test_a_worker_says_what_one_process_says_and_its_successor_goes_on_where_it_
     assert second.value("vigie_worker_rewinds_total") == 0
     assert second.value("vigie_worker_holes_total") == 0
     assert 'vigie_worker_sent_records_total{topic="alerts"}' not in second.get("/metrics")[1]
-    assert unpublished(room.alerts()) == unpublished(expected(STREAM))
+    assert unpublished(room.alerts()) == unpublished(expected(produced(STREAM)))
     assert second.status()["rewound"] == []
 
     feed = Feed(room, "the next night")
     feed.send(later(STREAM, 300), end=True)
-    room.await_alerts(expected(STREAM, later(STREAM, 300)), second)
+    room.await_alerts(expected(produced(STREAM), later(STREAM, 300)), second)
     assert second.stop() == 0, second.text
     for word in [*STREAM[0].text.split(), *names]:
         if len(word) > 6:
@@ -519,10 +527,10 @@ def test_everything_works_by_tls_and_password_and_no_secret_is_ever_shown(
     assert room.vigie("produce", str(posts), "--canary-minutes", "0").returncode == 0
     worker = room.worker()
     worker.ready()
-    room.await_alerts(expected(STREAM), worker)
+    room.await_alerts(expected(produced(STREAM)), worker)
     worker.covered()
     tail = room.vigie("alerts", "tail", "--snapshot", "--json")
-    cases = {alert["data"]["case_id"] for alert in expected(STREAM)}
+    cases = {alert["data"]["case_id"] for alert in expected(produced(STREAM))}
     assert {orjson.loads(line)["data"]["case_id"] for line in tail.stdout.splitlines()} == cases
     well = room.vigie("doctor")
     assert well.returncode == 0, well.stdout
