@@ -257,8 +257,9 @@ def test_a_share_must_exceed_comparable_tags_by_the_effect_and_twice_and_not_by_
 
 
 def test_shared_reposts_say_more_where_they_are_of_several_posts_and_far_above():
-    assert points(hashtag(**share("co_reposted", 0.9, 0.1, 1e-20), co_reposted_posts=3), "co_reposted") == 35
+    assert points(hashtag(**share("co_reposted", 0.9, 0.1, 1e-20), co_reposted_posts=3), "co_reposted") == 45
     assert points(hashtag(**share("co_reposted", 0.9, 0.1, 1e-20), co_reposted_posts=2), "co_reposted") == 20
+    assert points(hashtag(**share("co_reposted", 0.9, 0.3, 1e-20), co_reposted_posts=3), "co_reposted") == 20
     assert points(hashtag(**share("co_reposted", 0.6, 0.15, 1e-20), co_reposted_posts=3), "co_reposted") == 20
 
 

@@ -39,9 +39,10 @@ def rules(finding: Finding, linked: int, most_shared: int) -> Iterator[Check]:
     yield copied
     # Copies and shared reposts are one sign, "the same content": a slogan and its viral posts show both. One
     # viral post with its tag is innocent; several, where comparable tags show nothing like it, say more.
-    apart = number(evidence, "co_reposted") >= number(evidence, "co_reposted_reference") + 0.5
+    reference = number(evidence, "co_reposted_reference")
+    apart = number(evidence, "co_reposted") >= reference + 0.5 and reference <= 0.2
     several = (evidence["co_reposted_posts"] or 0) >= 3
-    most, rate = (5, 4) if copied.points else (35, 5) if apart and several else (20, 4)
+    most, rate = (5, 4) if copied.points else (45, 5) if apart and several else (20, 4)
     shared = _share(evidence, accounts, "co_reposted", most=most, rate=rate, effect=0.3)
     if accounts >= _MIN_ACCOUNTS:
         repeated = repetition(linked, most_shared, finding, share=0.15, objects=2)
