@@ -22,7 +22,6 @@ from streams.sources.opening import InputError, open_input
 Row = dict[str, str]
 Value = TypeVar("Value")
 
-_LONGEST_CELL = 1 << 24
 SAMPLES = "parser-samples"
 
 
@@ -148,7 +147,6 @@ class Folder:
 
 def _lines(path: Path) -> Iterator[str]:
     """Lines with their ends, as the csv module wants them."""
-    csv.field_size_limit(_LONGEST_CELL)
     decoder = codecs.getincrementaldecoder("utf-8-sig")(errors="replace")
     rest = ""
     for chunk in open_input(path):
