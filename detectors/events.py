@@ -179,6 +179,22 @@ def milliseconds(moment: datetime) -> int:
     return delta.days * 86_400_000 + delta.seconds * 1000 + delta.microseconds // 1000
 
 
+def moment_ms(text: str) -> int:
+    """A time in ISO 8601 in milliseconds since the epoch; without a zone it is UTC.
+
+    Raises
+    ------
+    ValueError
+        When it is none.
+
+    Examples
+    --------
+    >>> moment_ms("1970-01-01T00:00:01.500Z"), moment_ms("1970-01-02")
+    (1500, 86400000)
+    """
+    return milliseconds(datetime.fromisoformat(text))
+
+
 def decode_line(line: bytes) -> Post:
     """Turn one line of normalised JSON into a post.
 

@@ -4,43 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-import msgspec
-import orjson
-
-from detectors.case import Status
-from detectors.severity import Severity
+from streams.outputs.alert import Alert, parse_alert
 from streams.outputs.case_table import severe_first
-from streams.outputs.case_words import Language
 from streams.sources.opening import InputError, open_input
 
-Alert = dict[str, Any]
 _NAMED = 5
-
-
-class _Data(msgspec.Struct):
-    case_id: str
-    revision: int
-    status: Status
-    severity: Severity
-    score: int
-    summary: dict[Language, str]
-    detectors: list[str]
-    detected_at: str
-    window: dict[Literal["start", "end"], str]
-    group: dict[str, Any]
-    findings: list[dict[str, Any]]
-    related: dict[str, Any]
-    verdict: dict[str, Any] | None
-
-
-class _Alert(msgspec.Struct):
-    id: str
-    type: Literal["vigie.alert.v1"]
-    time: str
-    subject: str
-    data: _Data
 
 
 @dataclass
@@ -90,31 +60,14 @@ def read_alerts(path: str) -> list[Alert]:
     alerts = []
     *lines, rest = b"".join(open_input(path)).split(b"\n")
     for number, line in enumerate(lines, 1):
-        if (alert := _decoded(line)) is not None:
+        if (alert := parse_alert(line)) is not None:
             alerts.append(alert)
         elif line.strip():
             raise InputError(
                 f"{path}, line {number}, is no alert: name a file that `vigie replay --alerts` wrote."
             )
-    last = _decoded(rest)  # None while it is still being written
+    last = parse_alert(rest)  # None while it is still being written
     return alerts if last is None else [*alerts, last]
-
-
-def _decoded(line: bytes) -> Alert | None:
-    try:
-        alert: Alert = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return None
-    return alert if is_alert(alert) else None
-
-
-def is_alert(alert: Any) -> bool:
-    """Whether something that was read has the shape of an alert, as far as a case is known by it."""
-    try:
-        msgspec.convert(alert, _Alert)
-    except msgspec.ValidationError:
-        return False
-    return True
 
 
 def find(cases: Iterable[CaseAlerts], name: str) -> CaseAlerts:

@@ -15,7 +15,7 @@ from rich.table import Table
 from detectors.case import Status
 from detectors.verdicts import Precision, Verdict
 from streams import settings
-from streams.case_alerts import CaseAlerts, cases_of, find, is_alert, read_alerts
+from streams.case_alerts import CaseAlerts, cases_of, find, read_alerts
 from streams.kafka.alerts import Tail
 from streams.kafka.settings import KafkaSettings
 from streams.metrics import SEVERITIES
@@ -44,7 +44,7 @@ def told_cases(chosen: argparse.Namespace) -> list[CaseAlerts]:
 def _of_topic(kafka: KafkaSettings) -> list[dict[str, Any]]:
     tail = Tail(kafka, "start")
     try:
-        return [alert for alert in tail.snapshot() if is_alert(alert)]
+        return tail.snapshot()
     finally:
         tail.close()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -27,9 +26,10 @@ from streams.command_inputs import (
 )
 from streams.deliveries import Deliveries
 from streams.edges import Collected, as_csv, as_json
-from streams.embedded import Alert, Pipeline, Settings
+from streams.embedded import Pipeline, Settings
 from streams.leading import Leading
 from streams.lists import ListFiles
+from streams.outputs.alert import Alert
 from streams.outputs.alert_file import AlertFile
 from streams.outputs.case_table import case_table
 from streams.outputs.terminal import Terminal, printable
@@ -44,6 +44,7 @@ from streams.sources.live.feed import Feed
 from streams.sources.opening import InputError
 from streams.sources.ordering import in_order
 from streams.sources.records import Tally
+from streams.stopping import stopping
 from streams.stores.sqlite import Store
 from streams.telling import console, print_json, progress, say
 from streams.verdict_file import VerdictFile
@@ -77,13 +78,8 @@ def watch(chosen: argparse.Namespace) -> int:
     feed = open_feed(chosen.source, in_force, chosen.place, rejects)
     in_force = with_filter(chosen.source, in_force)
     # The feed ends as a file does: what was read is judged, and the numbers are told.
-    stops = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda *_: feed.close()) for number in stops}
-    try:
+    with stopping(feed.close):
         return _judge(chosen, in_force, _Source(iter(feed), feed.tally, rejects, live=True, feed=feed))
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class _Source(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from streams.embedded import Alert
+from streams.outputs.alert import Alert
 from streams.outputs.receivers.settings import ReceiverSettings
 from streams.telling import say
 

@@ -41,13 +41,12 @@ from detectors.traits.testing import TraitSettings
 from detectors.windows import Gate, TickBuffer, TimeSettings
 from streams.console.settings import ConsoleSettings
 from streams.kafka.settings import KafkaSettings, RedisSettings, WorkerSettings
+from streams.outputs.alert import Alert
 from streams.outputs.receivers.settings import ReceiverSettings
 from streams.privacy_settings import PrivacySettings, RetentionSettings
 from streams.room import Room
 from streams.sources.languages import LanguageSettings
 from streams.sources.live.settings import BlueskySettings, HttpSettings, MastodonSettings, XSettings
-
-Alert = dict[str, Any]
 
 
 def spare_collector() -> None:

@@ -27,13 +27,14 @@ from detectors.findings import account_key, post_key
 from detectors.looks import account_hash
 from detectors.open_groups import OpenGroup
 from detectors.state import Record, StateError, Table
-from streams.case_alerts import Alert, is_alert, read_alerts
+from streams.case_alerts import read_alerts
 from streams.clock import clock_ms
 from streams.embedded import Settings
 from streams.kafka import clients
 from streams.kafka.alerts import CONTENT_TYPE, Tail
 from streams.kafka.checkpoints import Head
 from streams.kafka.settings import KafkaSettings, without_password
+from streams.outputs.alert import Alert
 from streams.sources.opening import InputError
 from streams.stores.erasing import erase_from_posts
 
@@ -215,7 +216,7 @@ def from_topic(kafka: KafkaSettings, person: Person) -> list[str]:
     """
     tail = Tail(kafka, "start")
     try:
-        before = [alert for alert in tail.snapshot() if is_alert(alert)]
+        before = tail.snapshot()
     finally:
         tail.close()
     changed = [other for alert in before if (other := person.without(alert)) != alert]

@@ -14,8 +14,9 @@ from detectors.events import Item
 from detectors.open_groups import OpenGroup
 from streams.alert_delays import AlertDelays
 from streams.clock import clock_ms
-from streams.embedded import Alert, Pipeline
+from streams.embedded import Pipeline
 from streams.lists import ListFiles
+from streams.outputs.alert import Alert
 from streams.pacing import LIVE_MS, pace_of, with_silence
 from streams.verdict_file import VerdictFile
 

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from threading import Event
 
 _STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextlib.contextmanager
-def stopping() -> Iterator[Event]:
-    """An event that is set by Ctrl-C or SIGTERM; the second time the command is cut short."""
+def stopping(wish: Callable[[], object] | None = None) -> Iterator[Event]:
+    """An event that is set by Ctrl-C or SIGTERM; the second time the command is cut short.
+
+    Parameters
+    ----------
+    wish : callable, optional
+        Called at the first: for what does not look at the event.
+    """
     stop = Event()
 
     def handle(number: int, frame: object) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
+        if wish is not None:
+            wish()
 
     before = {number: signal.signal(number, handle) for number in _STOPS}
     try:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from servers import MakeKafka, MakeRedis, Own, need
+from streams_of_posts import planted
 
 from deploy.servers import KafkaBroker, RedisServer, free_port, missing_for_kafka, missing_for_redis
+from streams.sources.posts import encode_post
 
 _SLOWEST = ("test_same_alerts.py", "test_chaos.py")
 """Files of minutes each: they come first, so that they are not left to one process alone at the end."""
@@ -17,6 +20,21 @@ _SLOWEST = ("test_same_alerts.py", "test_chaos.py")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {name: place for place, name in enumerate(_SLOWEST)}
     items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_from_outside() -> None:
+    for name in [name for name in os.environ if name.startswith("VIGIE_")]:
+        del os.environ[name]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of its own with posts in it, which is where one is."""
+    lines = (encode_post(one) + b"\n" for one in planted(7, chatter=60).posts)
+    (tmp_path / "posts.jsonl").write_bytes(b"".join(lines))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

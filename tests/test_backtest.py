@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import random
 import sys
 from pathlib import Path
@@ -13,7 +12,6 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from streams_of_posts import planted
 from test_cli import refused
 
 from detectors.severity import Severity
@@ -25,27 +23,11 @@ from streams.backtesting.pairing import LEAST, Pair, pairs, similarity, wholes
 from streams.backtesting.runs import Told
 from streams.embedded import ListFileSettings, Settings
 from streams.kafka.settings import KafkaSettings
-from streams.sources.posts import encode_post
+from streams.outputs.alert import Alert
 from streams.verdict_file import VerdictFile
 
-Alert = dict[str, Any]
 FEWER = "near_duplicates.min_accounts=9"
 """Under it one of the two cases of the posts is lost, and the other found later, under another id."""
-
-
-@pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch):
-    for name in [name for name in os.environ if name.startswith("VIGIE_")]:
-        monkeypatch.delenv(name)
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch) -> Path:
-    (tmp_path / "posts.jsonl").write_bytes(
-        b"".join(encode_post(one) + b"\n" for one in planted(7, chatter=60).posts)
-    )
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def backtest(capsys: pytest.CaptureFixture[str], *more: str, posts: str = "posts.jsonl") -> dict[str, Any]:

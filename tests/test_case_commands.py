@@ -21,7 +21,7 @@ import pytest
 import short_night
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from streams_of_posts import MINUTE, SECOND, START_MS, planted, post
+from streams_of_posts import MINUTE, SECOND, START_MS, post
 from test_cli import refused
 from test_room import heard
 from test_subscribe import publish
@@ -33,6 +33,7 @@ from streams import cli
 from streams.case_alerts import cases_of, heir
 from streams.kafka import topics
 from streams.kafka.settings import KafkaSettings
+from streams.outputs.alert import Alert
 from streams.sources.posts import encode_post
 from streams.verdict_file import VerdictFile
 
@@ -42,24 +43,6 @@ PATIENCE_S = 30.0
 LATEST_MS = 4_000_000_000_000
 FILES = "--alerts alerts.jsonl --verdicts v.jsonl"
 INSULT = "the harbour was sold last night to those who paid"
-
-Alert = dict[str, Any]
-
-
-@pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch):
-    for name in [name for name in os.environ if name.startswith("VIGIE_")]:
-        monkeypatch.delenv(name)
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch) -> Path:
-    """A folder of its own with posts in it, which is where one is."""
-    (tmp_path / "posts.jsonl").write_bytes(
-        b"".join(encode_post(one) + b"\n" for one in planted(7, chatter=60).posts)
-    )
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.fixture

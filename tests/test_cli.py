@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import gzip
 import io
-import os
 import random
 import re
 import signal
@@ -29,12 +28,6 @@ from streams.sources.posts import encode_post
 
 TEXTS = [encode_post(one) for one in planted(7, chatter=60).posts]
 PLAIN = b"\n".join(TEXTS) + b"\n"
-
-
-@pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch):
-    for name in [name for name in os.environ if name.startswith("VIGIE_")]:
-        monkeypatch.delenv(name)
 
 
 @pytest.fixture

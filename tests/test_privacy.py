@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import sqlite3
@@ -41,12 +40,6 @@ from streams.sources.posts import encode_post
 from streams.stores.sqlite import Store
 
 DAY_MS = 86_400_000
-
-
-@pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch):
-    for name in [name for name in os.environ if name.startswith("VIGIE_")]:
-        monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="module")

@@ -48,12 +48,6 @@ Records = list[tuple[int, Frame, list[Post]]]
 """Partition, what the headers say, posts: in order within a partition."""
 
 
-@pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch):
-    for name in [name for name in os.environ if name.startswith("VIGIE_")]:
-        monkeypatch.delenv(name)
-
-
 @pytest.fixture
 def room(kafka) -> KafkaSettings:
     made = KafkaSettings(bootstrap=kafka, prefix=f"p-{uuid.uuid4().hex[:8]}.", partitions=3, frame_posts=40)

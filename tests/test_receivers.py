@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import shutil
 import signal
@@ -35,8 +34,8 @@ from streams import cli, deliveries, settings
 from streams.kafka import clients, topics
 from streams.kafka.notifier import Notifier
 from streams.kafka.settings import KafkaSettings
+from streams.outputs.alert import Alert
 from streams.outputs.receivers import courier, dead_letters, harmless
-from streams.outputs.receivers.channel import Alert
 from streams.outputs.receivers.chat import Chat
 from streams.outputs.receivers.dispatch import DeliveryCollector, Dispatch
 from streams.outputs.receivers.filtering import wants
@@ -53,9 +52,7 @@ NOW_MS = 1_650_000_000_000
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch, tmp_path):
-    for name in [name for name in os.environ if name.startswith("VIGIE_")]:
-        monkeypatch.delenv(name)
+def _state_of_its_own(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 

@@ -30,6 +30,7 @@ import pytest
 from deploy.servers import dying_with_us, free_port
 from streams import settings
 from streams.kafka import clients
+from streams.outputs.alert import Alert
 from streams.simulate.scenario import load_scenario
 from streams.simulate.writing import simulate
 
@@ -37,8 +38,6 @@ ROOT = Path(__file__).resolve().parent.parent
 SCENARIO = Path(__file__).with_name("same_alerts.toml")
 GRACE_MS, TICK_MS = 10_000, 5000
 PATIENCE_S = 400
-
-Alert = dict[str, Any]
 
 
 # -- the posts -------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import signal
@@ -28,14 +27,13 @@ from streams.kafka.alerts import CONTENT_TYPE, Tail
 from streams.kafka.frames import Frame, encode_headers
 from streams.kafka.settings import KafkaSettings
 from streams.kafka.wire import line_of
+from streams.outputs.alert import Alert
 from streams.sources.opening import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "subscribe.md").read_text(encoding="utf-8")
 ASYNCAPI = yaml.safe_load((ROOT / "docs" / "asyncapi.yaml").read_text(encoding="utf-8"))
 PATIENCE_S = 60.0
-
-Alert = dict[str, Any]
 
 
 def example(name: str, room: KafkaSettings) -> str:
@@ -62,12 +60,6 @@ def publish(room: KafkaSettings, alerts: list[Alert]) -> None:
         headers = [("content-type", CONTENT_TYPE)]
         producer.send(f"{room.prefix}alerts", orjson.dumps(alert), key, headers).get(PATIENCE_S)
     producer.close()
-
-
-@pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch):
-    for name in [name for name in os.environ if name.startswith("VIGIE_")]:
-        monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="module")

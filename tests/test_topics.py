@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 
 import msgspec
@@ -26,12 +25,6 @@ from streams.sources.opening import InputError
 
 NOBODY = "127.0.0.1:1"
 """An address at which nobody answers."""
-
-
-@pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch):
-    for name in [name for name in os.environ if name.startswith("VIGIE_")]:
-        monkeypatch.delenv(name)
 
 
 @pytest.fixture

@@ -70,12 +70,6 @@ ROWS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch):
-    for name in [name for name in os.environ if name.startswith("VIGIE_")]:
-        monkeypatch.delenv(name)
-
-
 def wait_for(what: str, condition: Callable[[], Any], each_s: float = 0.2) -> Any:
     deadline = time.monotonic() + PATIENCE_S
     while not (found := condition()):

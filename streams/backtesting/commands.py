@@ -18,8 +18,9 @@ from streams.backtesting.report import Played, report
 from streams.backtesting.runs import Run
 from streams.clock import clock_ms
 from streams.command_inputs import Rejects, open_inputs, spare_inputs, tell_reading
-from streams.embedded import Alert, Settings
+from streams.embedded import Settings
 from streams.lists import ListFiles
+from streams.outputs.alert import Alert
 from streams.outputs.alert_file import AlertFile
 from streams.privacy import door
 from streams.pseudonyms import Pseudonyms

@@ -11,7 +11,8 @@ from detectors.case import Judged
 from detectors.events import Item
 from detectors.findings import platform_of, post_key
 from detectors.severity import NOTICE, Severity
-from streams.embedded import Alert, Pipeline, Settings
+from streams.embedded import Pipeline, Settings
+from streams.outputs.alert import Alert
 
 SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "notice")
 """The most severe first."""

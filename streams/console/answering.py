@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any, Final
 
 from aiohttp import web
 
 from detectors.alerts import instant
-from detectors.events import milliseconds
+from detectors.events import moment_ms
 from detectors.verdicts import Verdict, VerdictKind
 from streams.clock import clock_ms
 from streams.console.audit import Audit
 from streams.console.board import Board
 from streams.console.gate import Gate, Refused
-from streams.console.known import KnownCase, ms_of
+from streams.console.known import KnownCase
 from streams.console.requests import json_body, known
 from streams.console.tokens import Person
 
@@ -83,7 +82,7 @@ def _verdict(body: dict[str, Any], case: KnownCase, person: Person) -> Verdict:
     if len(reason) > _LONGEST_REASON:
         raise Refused(400, f"The reason is longer than {_LONGEST_REASON:,} characters.")
     # After the newest alert, which stays what it was: so a replay changes nothing that was told before.
-    at_ms = ms_of(case.time) + 1
+    at_ms = moment_ms(case.time) + 1
     until_ms = _until_ms(body.get("until")) if kind == "dismissed" else None
     if until_ms is not None and until_ms <= at_ms:
         raise Refused(400, f"The dismissal would end before it begins, at {instant(at_ms)}.")
@@ -102,7 +101,7 @@ def _until_ms(text: object) -> int | None:
     if text is None or text == "":
         return None
     try:
-        return milliseconds(datetime.fromisoformat(str(text)))
+        return moment_ms(str(text))
     except ValueError:
         raise Refused(400, "until must be a time such as 2022-04-10T19:30:00Z.") from None
 

@@ -16,10 +16,12 @@ from typing import Any, Literal
 import orjson
 
 from detectors.alerts import instant
+from detectors.events import moment_ms
 from streams.clock import clock_ms
-from streams.console.known import Alert, KnownCase, ms_of
+from streams.console.known import KnownCase
 from streams.console.listeners import Listeners
 from streams.leading import Leading
+from streams.outputs.alert import Alert
 
 Mode = Literal["embedded", "file", "kafka"]
 MOST_CASES = 2000
@@ -99,9 +101,9 @@ class Board:
             self._forget()
             row = case.packed_row
             if data["revision"] == 1 and data["published_at"]:
-                late_ms = ms_of(data["published_at"]) - ms_of(data["window"]["end"])
+                late_ms = moment_ms(data["published_at"]) - moment_ms(data["window"]["end"])
                 self._delays_s.append(round(max(0, late_ms) / 1000, 1))
-        self.pass_to(ms_of(alert["time"]))
+        self.pass_to(moment_ms(alert["time"]))
         self.listeners.tell("case", row, about=case_id)
 
     def pass_to(self, now_ms: int) -> None:

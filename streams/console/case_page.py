@@ -7,11 +7,12 @@ from collections import Counter
 from typing import Any
 
 from detectors.alerts import instant
+from detectors.events import moment_ms
 from detectors.findings import author_of, platform_of
 from streams.console import addresses
 from streams.console.board import Board
 from streams.console.evidence import Evidence
-from streams.console.known import KnownCase, ms_of
+from streams.console.known import KnownCase
 from streams.console.network import network
 from streams.console.origins import origins
 from streams.console.timeline import timeline
@@ -26,7 +27,7 @@ def case_page(case: KnownCase, board: Board, evidence: Evidence | None) -> dict[
     """What `GET /api/cases/ID` answers; `evidence` is what the store has of it, if there is one."""
     data = case.data
     findings = data["findings"]
-    start_ms, end_ms = (ms_of(data["window"][name]) for name in ("start", "end"))
+    start_ms, end_ms = (moment_ms(data["window"][name]) for name in ("start", "end"))
     times_ms, newest = _stored(evidence) if evidence is not None and evidence.posts else _told(case)
     revisions = [case.revisions[number] for number in sorted(case.revisions)]
     return {

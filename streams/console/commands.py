@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import signal
-import threading
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 
 from streams import settings
 from streams.console.app import Console
@@ -20,30 +20,22 @@ from streams.console.tokens import Tokens
 from streams.embedded import Settings
 from streams.lists import ListFiles
 from streams.sources.opening import InputError
+from streams.stopping import stopping
 from streams.telling import print_json, say
 from streams.verdict_file import VerdictFile
-
-_STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
 def serve(chosen: argparse.Namespace) -> int:
     """`vigie console`: until Ctrl-C."""
     in_force = at(settings.load(chosen.config, flags=chosen.set), chosen.listen or "")
     console, follow = _of_file(chosen, in_force) if chosen.alerts else _of_kafka(chosen, in_force)
-    stop = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in _STOPS}
-    server = Server(console)
-    say(f"The console is at {server.url}")
-    try:
+    with stopping() as stop, contextlib.closing(Server(console)) as server:
+        say(f"The console is at {server.url}")
         follow(stop)
-    finally:
-        server.close()
-        for number, handler in before.items():
-            signal.signal(number, handler)
     return 0
 
 
-_Follow = Callable[[threading.Event], None]
+_Follow = Callable[[Event], None]
 
 
 def _of_file(chosen: argparse.Namespace, in_force: Settings) -> tuple[Console, _Follow]:

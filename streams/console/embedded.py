@@ -6,9 +6,7 @@ never looks into it.
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -26,10 +24,12 @@ from streams.console.listed import listed
 from streams.console.places import at
 from streams.console.server import PlaceTaken, Server
 from streams.console.stored import Stored
-from streams.embedded import Alert, Pipeline
+from streams.embedded import Pipeline
 from streams.leading import Leading
+from streams.outputs.alert import Alert
 from streams.replay import Run, answers_since
 from streams.sources.records import Tally
+from streams.stopping import stopping
 from streams.stores.sqlite import Store
 from streams.telling import say
 from streams.verdict_file import VerdictFile
@@ -120,17 +120,13 @@ class EmbeddedConsole:
         self.look()
         if not sys.stdout.isatty():
             return
-        stop = threading.Event()
-        before = signal.signal(signal.SIGINT, lambda *_: stop.set())
         say(f"The input has ended. The console stays at {self._server.url} until Ctrl-C.")
-        try:
+        with stopping() as stop:
             while not stop.wait(_LINGER_S):
                 if self._verdicts is not None:
                     self._pipeline.room.verdicts += self._verdicts.new()
                 yield from answers_since(self._pipeline, self._run)
                 self.look()
-        finally:
-            signal.signal(signal.SIGINT, before)
 
     def close(self) -> None:
         """Send everybody away."""

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import msgspec
 import orjson
 
-from detectors.events import Profile
+from detectors.events import Profile, moment_ms
 from detectors.findings import author_of
-from streams.console.known import KnownCase, ms_of
+from streams.console.known import KnownCase
 from streams.stores.rows import SEPARATOR
 
 MOST_POSTS = 200_000
@@ -72,7 +72,7 @@ def evidence_of(db: sqlite3.Connection, case: KnownCase) -> Evidence:
     members = _column(db, f"SELECT DISTINCT account FROM members WHERE finding {_AMONG}", findings)
     accounts = sorted(members)
     packed = orjson.dumps(accounts).decode()
-    start_ms, end_ms = (ms_of(data["window"][name]) for name in ("start", "end"))
+    start_ms, end_ms = (moment_ms(data["window"][name]) for name in ("start", "end"))
     rows = db.execute(_POSTS, (start_ms, end_ms, packed)).fetchall()
     texts = _column(db, f"SELECT DISTINCT key FROM text_keys WHERE finding {_AMONG}", findings)
     about = _About(data["subjects"], texts)

@@ -4,30 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from copy import copy
-from datetime import datetime
 from typing import Any
 
 import orjson
 
-from detectors.events import milliseconds
+from detectors.events import moment_ms
 from detectors.forgetting import forget_oldest
+from streams.outputs.alert import Alert
 
 MINUTE_MS = 60_000
 SPARK_MINUTES = 60
 MOST_FINDINGS, MOST_POSTS, MOST_REVISIONS = 500, 2000, 1000
 """Of one case; the oldest go first, and are counted."""
 _SHOWN_SUBJECTS = 5
-
-Alert = dict[str, Any]
-
-
-def ms_of(instant: str) -> int:
-    """A time of an alert in milliseconds since the epoch.
-
-    >>> ms_of("1970-01-01T00:00:01.500Z")
-    1500
-    """
-    return milliseconds(datetime.fromisoformat(instant))
 
 
 class KnownCase:
@@ -91,7 +80,7 @@ class KnownCase:
             self._learn(finding, is_newest)
         for named in (data["group"], *data["findings"]):
             for post in named["posts"]:
-                self.posts[post["author_id"], post["id"]] = ms_of(post["created_at"])
+                self.posts[post["author_id"], post["id"]] = moment_ms(post["created_at"])
         self.evicted += forget_oldest(self._findings, MOST_FINDINGS).evicted
         self.evicted += forget_oldest(self.posts, MOST_POSTS).evicted
         self.evicted += forget_oldest(self.revisions, MOST_REVISIONS).evicted
@@ -133,7 +122,7 @@ class KnownCase:
             "posts": data["group"]["posts_total"],
             "first_seen": data["first_seen"],
             "changed": self.time,
-            "minutes": self._minutes(ms_of(data["window"]["end"])),
+            "minutes": self._minutes(moment_ms(data["window"]["end"])),
             "verdict": data["verdict"],
         }
 

@@ -10,11 +10,11 @@ import numpy as np
 
 from detectors.accounts import automation
 from detectors.alerts import instant
-from detectors.events import Profile, milliseconds
+from detectors.events import Profile, milliseconds, moment_ms
 from detectors.findings import author_of, platform_of
 from streams.console import addresses
 from streams.console.evidence import Evidence
-from streams.console.known import KnownCase, ms_of
+from streams.console.known import KnownCase
 
 Row = dict[str, Any]
 SORTS = {
@@ -43,7 +43,7 @@ def from_store(case: KnownCase, evidence: Evidence, woken: dict[str, int]) -> li
     scores = _scores(evidence)
     data = case.data
     kinds = {entry["account"]: entry["kind"] for entry in data["group"].get("listed", [])}
-    new_ms = ms_of(data["first_seen"]) - _NEW_MS
+    new_ms = moment_ms(data["first_seen"]) - _NEW_MS
     rows = []
     for account in evidence.accounts:
         author_id = author_of(account)

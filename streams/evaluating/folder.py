@@ -11,12 +11,10 @@ from __future__ import annotations
 import codecs
 import csv
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from detectors.events import milliseconds
 from streams.sources.opening import InputError, open_input
 
 Row = dict[str, str]
@@ -155,12 +153,3 @@ def _lines(path: Path) -> Iterator[str]:
             yield f"{line}\n"
     if rest := rest + decoder.decode(b"", final=True):
         yield rest
-
-
-def moment_ms(text: str) -> int:
-    """A time of a table in milliseconds since the epoch; without a zone it is UTC.
-
-    >>> moment_ms("1970-01-01T00:00:01Z"), moment_ms("1970-01-02")
-    (1000, 86400000)
-    """
-    return milliseconds(datetime.fromisoformat(text))

@@ -7,12 +7,11 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from detectors.case import Judged
-from detectors.events import Post
+from detectors.events import Post, moment_ms
 from detectors.findings import author_of
 from detectors.groups.near_duplicates import NearDuplicateSettings
 from streams.embedded import Pipeline, Settings
 from streams.evaluating.figures import Scored
-from streams.evaluating.folder import moment_ms
 from streams.evaluating.mixing import Mixed
 
 NOTICE, WARNING = 1, 2

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
 
-from detectors.events import Post
+from detectors.events import Post, moment_ms
 from detectors.findings import stable_id
-from streams.evaluating.folder import Folder, Row, Table, moment_ms
+from streams.evaluating.folder import Folder, Row, Table
 
 HOUR_MS, MINUTE_MS = 3_600_000, 60_000
 BASE_MS = 1_500_001_200_000

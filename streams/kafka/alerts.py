@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from threading import Event
-from typing import Any, Literal
-
-import orjson
+from typing import Literal
 
 from detectors.forgetting import forget_oldest
 from streams.kafka import clients
 from streams.kafka.settings import KafkaSettings
-from streams.sources.opening import InputError
+from streams.outputs.alert import Alert, parse_alert
 
 CONTENT_TYPE = b"application/cloudevents+json"
 """The header `content-type` of every alert (CloudEvents, structured mode)."""
 _REMEMBERED_IDS = 100_000
 _LOOK_MS = 200
 
-Alert = dict[str, Any]
 Start = Literal["now", "start"] | int
 """From where: what comes now, the oldest alert that is kept, or a time of publishing in milliseconds."""
 
@@ -44,16 +40,9 @@ class Tail:
         """Records that are no alerts."""
         self._kafka = kafka
         self._seen: dict[str, None] = {}
-        self._part = clients.TopicPartition(clients.topic(kafka, "alerts"), 0)
         self._consumer = clients.consumer(kafka)
         with clients.talking(kafka):
-            if not self._consumer.partitions_for_topic(self._part.topic):
-                self._consumer.close()
-                raise InputError(
-                    f"Kafka at {kafka.bootstrap} lacks the topic {self._part.topic}: make it with "
-                    "`vigie topics create`, or set kafka.prefix."
-                )
-            self._consumer.assign([self._part])
+            self._part = clients.assign_alerts(kafka, self._consumer)
             self._end = self._consumer.end_offsets([self._part])[self._part]
             self._consumer.seek(self._part, self._offset(start))
 
@@ -94,7 +83,7 @@ class Tail:
         for record in polled.get(self._part, ()):
             if record.value is None:
                 yield record.key or b"", None
-            elif (alert := _decoded(record.value)) is not None:
+            elif (alert := parse_alert(record.value)) is not None:
                 yield alert["data"]["case_id"].encode(), alert
             else:
                 self.unreadable += 1
@@ -109,15 +98,3 @@ class Tail:
 
 def _revision(alert: Alert) -> int:
     return int(alert["data"]["revision"])
-
-
-def _decoded(value: bytes) -> Alert | None:
-    """The alert of a record; None when a stranger has written something else."""
-    with contextlib.suppress(orjson.JSONDecodeError, KeyError, TypeError, ValueError):
-        alert = orjson.loads(value)
-        data = alert["data"]
-        texts = (alert["id"], alert["time"], alert["subject"], data["case_id"], data["status"])
-        if alert["type"] == "vigie.alert.v1" and all(isinstance(text, str) for text in texts):
-            int(data["revision"])
-            return dict(alert)
-    return None

@@ -117,6 +117,25 @@ def consumer(kafka: KafkaSettings, **more: Any) -> Any:
         return KafkaConsumer(**_options(kafka) | settled | more)
 
 
+def assign_alerts(kafka: KafkaSettings, reader: Any) -> TopicPartition:
+    """Give a consumer the one partition of the topic `alerts`, without a group's say.
+
+    Raises
+    ------
+    InputError
+        When the topic is missing; the consumer is closed then.
+    """
+    part = TopicPartition(topic(kafka, "alerts"), 0)
+    if not reader.partitions_for_topic(part.topic):
+        reader.close()
+        raise InputError(
+            f"Kafka at {kafka.bootstrap} lacks the topic {part.topic}: make it with "
+            "`vigie topics create`, or set kafka.prefix."
+        )
+    reader.assign([part])
+    return part
+
+
 def admin(kafka: KafkaSettings) -> Any:
     """A `KafkaAdminClient`.
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from pathlib import Path
-from threading import Event
 from typing import Any, NamedTuple
 
 import orjson
@@ -43,29 +40,10 @@ from streams.sources.live.settings import NAMES as NETWORKS
 from streams.sources.opening import InputError
 from streams.sources.ordering import in_order
 from streams.sources.records import Tally
+from streams.stopping import stopping
 from streams.telling import console, print_json, progress, say
 
 _NAME_LENGTH = 200
-_STOPS = (signal.SIGINT, signal.SIGTERM)
-
-
-@contextlib.contextmanager
-def _stopping() -> Iterator[Event]:
-    """An event that is set by Ctrl-C or SIGTERM; the second time the command is cut short."""
-    stop = Event()
-
-    def handle(number: int, frame: object) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {number: signal.signal(number, handle) for number in _STOPS}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
 
 # -- produce ---------------------------------------------------------------------------------------
 
@@ -157,7 +135,7 @@ def _send(
     batches, rejects = source
     began = time.monotonic()
     try:
-        with _stopping() as stop, progress("sending", "posts") as tell:
+        with stopping() as stop, progress("sending", "posts") as tell:
             finished = produce(batches, producer, stop=stop, on_progress=tell, on_safe=safe)
     except Undelivered as problem:
         say(printable(str(problem)))
@@ -300,7 +278,7 @@ def read_alerts(chosen: argparse.Namespace) -> int:
     tail = Tail(kafka, start)
     show = _shown(chosen)
     try:
-        with _stopping() as stop:
+        with stopping() as stop:
             for alert in tail.snapshot() if chosen.snapshot else tail.follow(stop):
                 show(alert)
     finally:

@@ -11,16 +11,13 @@ import time
 from collections.abc import Iterator
 from threading import Event
 
-import orjson
 from kafka.structs import OffsetAndMetadata  # type: ignore[import-untyped]
 
-from streams.case_alerts import is_alert
 from streams.clock import clock_ms
 from streams.kafka import clients
 from streams.kafka.settings import KafkaSettings
-from streams.outputs.receivers.channel import Alert
+from streams.outputs.alert import Alert, parse_alert
 from streams.outputs.receivers.dispatch import Dispatch
-from streams.sources.opening import InputError
 from streams.telling import say
 
 GROUP = "vigie-notify"
@@ -54,19 +51,12 @@ class Notifier:
         """Records that are no alerts."""
         self._kafka = kafka
         self._dispatch = dispatch
-        self._part = clients.TopicPartition(clients.topic(kafka, "alerts"), 0)
         self._consumer = clients.consumer(kafka, group_id=clients.topic(kafka, GROUP))
         self._committed = -1
         self._committed_at = 0.0
         self._can_commit = True
         with clients.talking(kafka):
-            if not self._consumer.partitions_for_topic(self._part.topic):
-                self._consumer.close()
-                raise InputError(
-                    f"Kafka at {kafka.bootstrap} lacks the topic {self._part.topic}: make it with "
-                    "`vigie topics create`, or set kafka.prefix."
-                )
-            self._consumer.assign([self._part])
+            self._part = clients.assign_alerts(kafka, self._consumer)
             self._next = self._begin(from_start=from_start)
             self._consumer.seek(self._part, self._next)
         self._commit()
@@ -118,7 +108,7 @@ class Notifier:
         for record in polled.get(self._part, ()):
             if record.value is None:
                 continue  # a case that was taken out of the topic
-            if (alert := _decoded(record.value)) is None:
+            if (alert := parse_alert(record.value)) is None:
                 self.unreadable += 1
             else:
                 yield record.offset, alert
@@ -138,12 +128,3 @@ class Notifier:
             self._can_commit = False
         else:
             self._committed, self._can_commit = offset, True
-
-
-def _decoded(value: bytes) -> Alert | None:
-    """The alert of a record; None when a stranger has written something else."""
-    try:
-        alert: Alert = orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return None
-    return alert if is_alert(alert) else None

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 
-from detectors.events import milliseconds
+from detectors.events import moment_ms
 from detectors.findings import Evidence, Subject
 from detectors.traits.results import TraitResult
 from streams.sources.opening import InputError
@@ -147,7 +146,7 @@ def told_of(row: Sequence[Any]) -> Told:
     """An alert in short, from its columns."""
     time, body = row
     data = decoded(body, _Alert).data
-    at_ms = milliseconds(datetime.fromisoformat(time))
+    at_ms = moment_ms(time)
     return Told(at_ms, data.case_id, data.revision, data.status, data.severity, data.score)
 
 

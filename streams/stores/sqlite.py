@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterable
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ import orjson
 
 from detectors.batches import PromotionSignal, SignalBatch
 from detectors.case import Judged
-from detectors.events import CANARY, Post, Profile, milliseconds
+from detectors.events import CANARY, Post, Profile, milliseconds, moment_ms
 from detectors.findings import Subject, account_key
 from detectors.lists import folded
 from streams import retention
@@ -215,7 +214,7 @@ class Store:
         )
         ends = [post + 1] if post is not None else []
         if alert is not None:
-            ends.append(milliseconds(datetime.fromisoformat(alert)))
+            ends.append(moment_ms(alert))
         return -(-max(ends) // MINUTE_MS) * MINUTE_MS if ends else None
 
     def close(self) -> None:

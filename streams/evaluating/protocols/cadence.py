@@ -12,8 +12,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from detectors.accounts.cadence import active, metronome, one_a_minute, shift, ticked
+from detectors.events import moment_ms
 from streams.evaluating.figures import Measured, rule, share
-from streams.evaluating.folder import Folder, moment_ms
+from streams.evaluating.folder import Folder
 from streams.evaluating.protocol import Bench, Protocol
 
 _HOUR_MS = 3_600_000

@@ -19,12 +19,13 @@ import numpy as np
 
 from detectors.album import Album
 from detectors.communities import Communities
+from detectors.events import moment_ms
 from detectors.findings import account_key
 from detectors.looks import Look, account_hash
 from detectors.traits.creation_cohort import CREATION_COHORT
 from detectors.traits.testing import Traits
 from streams.evaluating.figures import Counted, Figure, Measured, ratio, ratio_interval, rule, share
-from streams.evaluating.folder import Folder, moment_ms
+from streams.evaluating.folder import Folder
 from streams.evaluating.protocol import Bench, Protocol
 
 MINUTE_MS = 60_000

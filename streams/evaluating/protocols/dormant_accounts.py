@@ -14,12 +14,13 @@ from itertools import pairwise
 from detectors.accounts.dormancy import DAY_MS, woke, woke_days
 from detectors.album import Album
 from detectors.communities import Communities
+from detectors.events import moment_ms
 from detectors.findings import account_key
 from detectors.looks import Look, account_hash
 from detectors.traits.dormancy import DORMANCY
 from detectors.traits.testing import Traits
 from streams.evaluating.figures import Counted, Measured, rule, share
-from streams.evaluating.folder import Folder, moment_ms
+from streams.evaluating.folder import Folder
 from streams.evaluating.protocol import Bench, Protocol
 
 _SILENCE = 30

@@ -14,8 +14,8 @@ from statistics import median
 
 from detectors.accounts.languages import heard, tongues
 from detectors.accounts.stage import spoken
+from detectors.events import moment_ms
 from streams.evaluating.figures import Counted, Figure, Measured, rule, share
-from streams.evaluating.folder import moment_ms
 from streams.evaluating.protocol import Bench, Protocol
 
 _POSTS, _USUAL = 40, 0.7

@@ -39,11 +39,12 @@ import msgspec
 
 from detectors.batches import PromotionSignal, Signals
 from detectors.currencies import home_currencies
+from detectors.events import moment_ms
 from detectors.findings import Member, account_key
 from detectors.groups.promoted_pages import MINUTE_MS, parts_of
 from detectors.groups.sponsored import Sponsored
 from streams.evaluating.figures import Baseline, Counted, Figure, Measured, ratio, ratio_interval
-from streams.evaluating.folder import Folder, Row, moment_ms
+from streams.evaluating.folder import Folder, Row
 from streams.evaluating.protocol import Bench, Protocol
 
 TARGETING = ("location", "age", "gender", "language", "people_who_match", "interests", "excluded_connections")

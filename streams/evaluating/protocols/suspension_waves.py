@@ -19,12 +19,12 @@ from typing import NamedTuple
 
 from detectors.accounts.stage import Accounts
 from detectors.batches import FateSignal
-from detectors.events import Change, Post, Status
+from detectors.events import Change, Post, Status, moment_ms
 from detectors.findings import Finding
 from detectors.groups.fate import DAY_MS, Fate, Kind, became
 from detectors.windows import TickBuffer, TimeSettings
 from streams.evaluating.figures import Baseline, Figure, Measured, share
-from streams.evaluating.folder import Folder, Row, moment_ms
+from streams.evaluating.folder import Folder, Row
 from streams.evaluating.protocol import Bench, Protocol
 
 STATUS: dict[str, Status] = {

@@ -21,7 +21,8 @@ from detectors.alerts import instant
 from detectors.forgetting import forget_oldest
 from detectors.rules.sentences import shortened
 from streams.clock import clock_ms
-from streams.outputs.receivers.channel import ENDED, REMEMBERED, Alert, Message, console_link
+from streams.outputs.alert import Alert
+from streams.outputs.receivers.channel import ENDED, REMEMBERED, Message, console_link
 from streams.outputs.receivers.harmless import harmless
 from streams.outputs.receivers.settings import ReceiverSettings
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
+from streams.outputs.alert import Alert
 from streams.outputs.receivers.settings import ReceiverSettings
-
-Alert = dict[str, Any]
 
 ENDED = ("closed", "merged", "dismissed", "retracted")
 """Statuses of a case of which nothing is to be done any more."""

@@ -13,8 +13,9 @@ import orjson
 
 from detectors.forgetting import forget_oldest
 from detectors.rules.sentences import shortened
+from streams.outputs.alert import Alert
 from streams.outputs.case_words import STATUS, Language, colon, number, verdict_said
-from streams.outputs.receivers.channel import ENDED, REMEMBERED, Alert, Message, console_link
+from streams.outputs.receivers.channel import ENDED, REMEMBERED, Message, console_link
 from streams.outputs.receivers.harmless import harmless
 from streams.outputs.receivers.settings import ReceiverSettings
 

@@ -19,9 +19,10 @@ from functools import partial
 from aiohttp import ClientSession
 
 from detectors.forgetting import forget_oldest
+from streams.outputs.alert import Alert
 from streams.outputs.receivers import dead_letters
 from streams.outputs.receivers.alertmanager import Alertmanager
-from streams.outputs.receivers.channel import REMEMBERED, Alert, Channel, Message
+from streams.outputs.receivers.channel import REMEMBERED, Channel, Message
 from streams.outputs.receivers.chat import Chat
 from streams.outputs.receivers.filtering import wants
 from streams.outputs.receivers.sending import Answer, send

@@ -9,9 +9,8 @@ from typing import NamedTuple
 import orjson
 
 from detectors.alerts import instant
-from streams.case_alerts import is_alert
 from streams.clock import clock_ms
-from streams.outputs.receivers.channel import Alert
+from streams.outputs.alert import Alert, is_alert
 from streams.outputs.receivers.settings import ReceiverSettings
 from streams.sources.opening import InputError
 

@@ -13,7 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from streams.metrics import DELIVERY_METRICS
-from streams.outputs.receivers.channel import Alert
+from streams.outputs.alert import Alert
 from streams.outputs.receivers.courier import MOST_WAITING, OUTCOMES, Courier
 from streams.outputs.receivers.sending import session
 from streams.outputs.receivers.settings import ReceiverSettings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from detectors import __version__
 from detectors.alerts import SCHEMA, TYPE, instant
 from detectors.severity import Severity
-from streams.outputs.receivers.channel import Alert
+from streams.outputs.alert import Alert
 
 _SAID = {
     "en": "TEST: this is no alert. Somebody asked whether this receiver is reached; nothing is to be done.",

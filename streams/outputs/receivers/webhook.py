@@ -13,7 +13,8 @@ from collections.abc import Callable
 import orjson
 
 from streams.clock import clock_ms
-from streams.outputs.receivers.channel import Alert, Message
+from streams.outputs.alert import Alert
+from streams.outputs.receivers.channel import Message
 from streams.outputs.receivers.settings import ReceiverSettings
 
 
