@@ -7,7 +7,9 @@ Each genre has words that *say* what it is, words that *ask* for what it wants d
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
 
 from detectors.rules.sentences import Both
 
@@ -15,7 +17,8 @@ Kind = Literal["declared", "give_away", "fandom_vote", "shared_by_button", "spam
 """Why a group is open; all but ``declared`` are told by the words that it copies."""
 
 
-class Genre(NamedTuple):
+@dataclass(frozen=True)
+class Genre:
     """One kind of text that many people post without agreeing on more than that."""
 
     kind: Kind
@@ -32,7 +35,7 @@ class Genre(NamedTuple):
     linked: bool = False
     """Whether it leads somewhere: a shop, a game."""
 
-    @property
+    @cached_property
     def words(self) -> frozenset[str]:
         """All that belongs to it."""
         return self.says | self.asks | self.beside | self.tags

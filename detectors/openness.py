@@ -191,8 +191,8 @@ def _by_tag(finding: Finding) -> Openness | None:
     """A hashtag that is a genre's own, in posts that push no other."""
     kind, value = finding.subjects[0]
     for genre in GENRES:
-        share = _share_of(genre, finding)
-        if kind == "hashtag" and _plain(value) in genre.tags and share >= TAG_SHARE:
+        is_own = kind == "hashtag" and _plain(value) in genre.tags
+        if is_own and (share := _share_of(genre, finding)) >= TAG_SHARE:
             english, french = genre.named
             but, sauf = (", or whom it is for", ", ou pour qui il est") if genre.other_tags else ("", "")
             return Openness(
@@ -221,9 +221,8 @@ def of_star(finding: Finding, template: str) -> Openness | None:
     value = finding.subjects[0].value
     read = set(map(_plain, read_entities(template).hashtags))
     for genre in GENRES:
-        share = _share_of(genre, finding)
-        star = _plain(value) in read - genre.words and bool(genre.other_tags)
-        if star and share >= TAG_SHARE and _is_read(finding):
+        is_star = _plain(value) in read - genre.words and bool(genre.other_tags)
+        if is_star and _is_read(finding) and (share := _share_of(genre, finding)) >= TAG_SHARE:
             english, french = genre.named
             return Openness(
                 genre.kind,

@@ -82,12 +82,17 @@ def _aimed(finding: Finding) -> Check:
         "a link or a source that would explain it"
     )
     met = (
-        max(at_one, at_several) >= max(AIMED_ACCOUNTS, AIMED_SHARE * finding.accounts_total)
+        max(at_one, at_several) >= _aimed_at_least(finding.accounts_total)
         and number(evidence, "text_bits") >= AIMED_BITS
         and number(evidence, "cohesion") >= COHESION
         and unexplained
     )
     return check("aimed", needed, numbers, 25, met=met)
+
+
+def _aimed_at_least(accounts: float) -> float:
+    """How many of a text's accounts must aim it at one person, or at several, to make it an attack."""
+    return max(AIMED_ACCOUNTS, AIMED_SHARE * accounts)
 
 
 def _copies(numbers: Evidence) -> Both:
@@ -111,7 +116,7 @@ def _improbable(numbers: Evidence) -> Both:
 
 def _aimed_said(numbers: Evidence) -> Both:
     at_one, at_several = numbers["at_one"] or 0, numbers["at_several"] or 0
-    if at_one >= max(AIMED_ACCOUNTS, AIMED_SHARE * (numbers["accounts"] or 0)):
+    if at_one >= _aimed_at_least(numbers["accounts"] or 0):
         return (
             f"{count(at_one)} accounts address it to the same account",
             f"{count_fr(at_one)} comptes l'adressent au même compte",
