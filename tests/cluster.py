@@ -26,11 +26,10 @@ from streams.kafka import frames
 from streams.kafka.frames import Frame, Headers, home_of
 from streams.kafka.producer import _canary
 from streams.kafka.stretches import Output
-from streams.kafka.tasks import AccountsTask, CasesTask, PairsTask, SubjectsTask, Task
+from streams.kafka.tasks import INPUTS, AccountsTask, CasesTask, PairsTask, SubjectsTask, Task
 from streams.kafka.tasks.accounts import Counts
 from streams.kafka.tasks.records import Record
 from streams.kafka.wire import line_of
-from streams.kafka.worker import INPUTS
 from streams.room import Room
 from streams.sources.posts import decode_item
 

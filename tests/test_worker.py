@@ -42,6 +42,7 @@ from detectors.events import Post
 from detectors.state import STATE_FORMAT
 from detectors.windows import Gate
 from streams import metrics, settings
+from streams.clock import clock_ms
 from streams.embedded import Pipeline, Settings
 from streams.kafka import clients, doctor, frames, health, topics
 from streams.kafka import worker as worker_module
@@ -55,9 +56,12 @@ from streams.kafka.checkpoints import (
     WrongFormat,
 )
 from streams.kafka.frames import Frame, partition_of
+from streams.kafka.leaving import AGAIN, BAD_USE, DEAD, STUCK
+from streams.kafka.running import Running
 from streams.kafka.settings import KafkaSettings, RedisSettings
+from streams.kafka.tasks import INPUTS
 from streams.kafka.wire import line_of
-from streams.kafka.worker import AGAIN, BAD_USE, DEAD, INPUTS, STUCK, Running, Worker, clock_ms
+from streams.kafka.worker import Worker
 from streams.sources.languages import with_languages
 from streams.sources.posts import encode_post
 
@@ -1071,7 +1075,7 @@ def test_what_is_read_again_to_fill_the_memory_is_not_shed():
     running = Running("accounts.1", worker._make("accounts", 1), {"posts": 5})
     running.filling_until = 10
     worker.tasks["accounts", 1] = running
-    assert not worker._sheds(1, long_ago)
+    assert not worker.shedding.sheds(1, long_ago)
     running.offsets["posts"] = 10
-    assert worker._sheds(1, long_ago)
-    assert not worker._sheds(1, clock_ms())
+    assert worker.shedding.sheds(1, long_ago)
+    assert not worker.shedding.sheds(1, clock_ms())

@@ -98,6 +98,8 @@ class Checkpoints:
     """
 
     def __init__(self, settings: RedisSettings, space: str, kept_ms: int | None = None) -> None:
+        self.answers = True
+        """Whether the store did, when it was last asked."""
         self._space = space
         self._kept_ms = kept_ms
         options: dict[str, Any] = {
@@ -119,7 +121,7 @@ class Checkpoints:
         ------
         StoreGone
         """
-        async with _answering():
+        async with self._answering():
             await self._redis.ping()
 
     async def close(self) -> None:
@@ -133,7 +135,7 @@ class Checkpoints:
         ------
         StoreGone, WrongFormat
         """
-        async with _answering(), self._redis.pipeline(transaction=True) as pipe:
+        async with self._answering(), self._redis.pipeline(transaction=True) as pipe:
             # All at one moment: the tables of one checkpoint with the offsets of another are no state.
             while True:
                 await pipe.watch(self._key(task))
@@ -176,7 +178,7 @@ class Checkpoints:
         ------
         StoreGone, Overtaken, Incomplete
         """
-        async with _answering(), self._redis.pipeline(transaction=True) as pipe:
+        async with self._answering(), self._redis.pipeline(transaction=True) as pipe:
             await pipe.watch(self._key(task))
             packed = await _raw(pipe, self._key(task))
             before = None if packed is None else msgspec.msgpack.decode(packed, type=Head)
@@ -207,10 +209,20 @@ class Checkpoints:
 
     async def forget(self, task: str) -> None:
         """Delete the checkpoint of a task, and all its tables, in whatever form they are."""
-        async with _answering():
+        async with self._answering():
             await self._redis.delete(self._key(task))
             async for key in self._redis.scan_iter(match=f"{glob.escape(self._key(task))}:*", count=1000):
                 await self._redis.unlink(key)
+
+    @asynccontextmanager
+    async def _answering(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except (RedisError, OSError) as problem:
+            self.answers = False
+            raise _gone(problem) from None
+        else:
+            self.answers = True
 
     def _key(self, task: str, table: str = "") -> str:
         return f"{self._space}:{task}:{table}" if table else f"{self._space}:{task}"
@@ -247,13 +259,9 @@ def _write_table(pipe: Any, key: str, records: Mapping[str, bytes | None]) -> No
         pipe.hdel(key, *gone[start : start + _FIELDS])
 
 
-@asynccontextmanager
-async def _answering() -> AsyncIterator[None]:
-    try:
-        yield
-    except (AuthenticationError, AuthorizationError, NoPermissionError) as problem:
-        raise StoreRefuses(f"check redis.password: {problem}") from None
-    except (RedisError, OSError) as problem:
-        if "certificate" in str(problem).lower():
-            raise StoreRefuses(f"check redis.ca_file: {problem}") from None
-        raise StoreGone(str(problem) or type(problem).__name__) from None
+def _gone(problem: Exception) -> StoreGone:
+    if isinstance(problem, (AuthenticationError, AuthorizationError, NoPermissionError)):
+        return StoreRefuses(f"check redis.password: {problem}")
+    if "certificate" in str(problem).lower():
+        return StoreRefuses(f"check redis.ca_file: {problem}")
+    return StoreGone(str(problem) or type(problem).__name__)

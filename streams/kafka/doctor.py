@@ -21,7 +21,7 @@ from streams.embedded import Settings
 from streams.kafka import clients, frames, topics
 from streams.kafka.clients import TopicPartition
 from streams.kafka.settings import without_password
-from streams.kafka.worker import INPUTS
+from streams.kafka.tasks import INPUTS
 from streams.sources.opening import InputError
 
 _SILENT_MS = 10_000

@@ -130,6 +130,10 @@ class App(faust.App):
         self.flow_control.suspend()
         await asyncio.sleep(0)
 
+    def tp(self, topic: str, partition: int) -> TP:
+        """A partition of one of our topics."""
+        return TP(clients.topic(self.kafka, topic), partition)
+
     # -- questions to the broker -------------------------------------------------------------------
 
     def highwater(self, tp: TP) -> int:

@@ -22,9 +22,11 @@ from prometheus_client.registry import Collector
 
 from detectors.alerts import instant
 from streams.clock import clock_ms
+from streams.kafka.leaving import STUCK, leave
+from streams.kafka.running import Running
 from streams.kafka.settings import WorkerSettings
 from streams.kafka.tasks import AccountsTask, CasesTask
-from streams.kafka.worker import STUCK, Running, Worker, leave
+from streams.kafka.worker import Worker
 from streams.leading import Leading
 from streams.metrics import SEVERITIES, WORKER_METRICS, family, memory_bytes, room_values
 from streams.sources.opening import InputError
@@ -56,21 +58,21 @@ def reasons_to_go(worker: Worker, now_ms: int) -> list[str]:
 def status(worker: Worker) -> dict[str, Any]:
     """What `/readyz` says."""
     now_ms = clock_ms()
-    tasks = _running(worker)
+    tasks, shedding = _running(worker), worker.shedding
     return {
         "ready": _alive(worker) and worker.generation >= 0 and worker.restoring_since_ms is None,
         "restoring": worker.restoring_since_ms is not None,
         "generation": worker.generation,
         "tasks": {one.name: one.task.time_ms for one in tasks},
         "lag_records": worker.lag(),
-        "redis": "answers" if worker.store_answers else "gone: no checkpoints, detection goes on",
-        "checkpoint_age_s": round((now_ms - worker.checkpoint_ms) / 1000, 1)
-        if worker.checkpoint_ms
+        "redis": "answers" if worker.checkpoints.answers else "gone: no checkpoints, detection goes on",
+        "checkpoint_age_s": round((now_ms - worker.saving.saved_ms) / 1000, 1)
+        if worker.saving.saved_ms
         else None,
         "progress_age_s": round((now_ms - worker.progress_ms) / 1000, 1),
-        "rewound": worker.rewound,
-        "shedding_since": None if worker.shedding_since_ms is None else instant(worker.shedding_since_ms),
-        "shed_posts": worker.shed_posts(),
+        "rewound": worker.restoring.rewound,
+        "shedding_since": None if shedding.since_ms is None else instant(shedding.since_ms),
+        "shed_posts": shedding.posts(),
         "reasons_to_go": reasons_to_go(worker, now_ms),
     }
 
@@ -211,10 +213,10 @@ _VALUES: dict[str, Callable[[Worker], dict[str, float]]] = {
     "vigie_worker_repeated_total": lambda w: {"": _inbox_sum(w, "repeated")},
     "vigie_worker_holes_total": lambda w: {"": _inbox_sum(w, "holes")},
     "vigie_worker_rebalances_total": lambda w: {"": w.rebalances},
-    "vigie_worker_rewinds_total": lambda w: {"": len(w.rewound)},
-    "vigie_worker_checkpoint_timestamp_seconds": lambda w: {"": w.checkpoint_ms / 1000},
-    "vigie_worker_checkpoint_bytes_total": lambda w: {"": w.checkpoint_bytes},
-    "vigie_worker_store_up": lambda w: {"": float(w.store_answers)},
+    "vigie_worker_rewinds_total": lambda w: {"": len(w.restoring.rewound)},
+    "vigie_worker_checkpoint_timestamp_seconds": lambda w: {"": w.saving.saved_ms / 1000},
+    "vigie_worker_checkpoint_bytes_total": lambda w: {"": w.saving.bytes},
+    "vigie_worker_store_up": lambda w: {"": float(w.checkpoints.answers)},
     "vigie_worker_progress_timestamp_seconds": lambda w: {"": w.progress_ms / 1000},
     "vigie_worker_findings_total": lambda w: {"": sum(task.judge.judged for task in _cases(w))},
     "vigie_worker_alerts_total": _alerts,

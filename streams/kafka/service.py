@@ -50,7 +50,7 @@ async def _greet_store(worker: Worker) -> None:
         where = without_password(worker.settings.redis.url)
         raise InputError(f"Redis at {where} cannot be used: {problem}.") from None
     except StoreGone:
-        worker.store_answers = False
+        return
 
 
 async def _forget(worker: Worker) -> None:

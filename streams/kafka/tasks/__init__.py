@@ -10,6 +10,15 @@ from streams.kafka.tasks.cases import CasesTask
 from streams.kafka.tasks.pairs import PairsTask
 from streams.kafka.tasks.subjects import SubjectsTask
 
-__all__ = ["AccountsTask", "CasesTask", "PairsTask", "SubjectsTask", "Task"]
+__all__ = ["INPUTS", "AccountsTask", "CasesTask", "PairsTask", "SubjectsTask", "Task"]
 
 Task = AccountsTask | SubjectsTask | PairsTask | CasesTask
+
+INPUTS = {
+    "posts": "accounts",
+    "signals": "subjects",
+    "ties": "pairs",
+    "findings": "cases",
+    "background": "cases",
+}
+"""Which stage reads which topic."""
