@@ -50,7 +50,7 @@ Examples
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator
 from functools import partial
 from itertools import chain
@@ -59,10 +59,11 @@ import msgspec
 
 from detectors import background, sketches
 from detectors.batches import Signals, TextSignal
-from detectors.findings import Evidence, Finding, Member, Subject, stable_id
+from detectors.findings import Finding, Member
 from detectors.forgetting import forget_oldest
 from detectors.groups.cluster_records import ClusterRecords
 from detectors.groups.text_cluster import TextCluster
+from detectors.groups.text_finding import finding_of
 from detectors.groups.text_index import Text, TextIndex
 from detectors.pairs import Tie
 from detectors.state import (
@@ -80,14 +81,10 @@ from detectors.state import (
     segments,
     unpack,
 )
-from detectors.text import template
 
 MINUTE_MS = 60_000
-_EVIDENCE_POSTS = 50
 _SPREAD = 0.1
 """Twice the standard error of an estimate from 128 rows, sqrt(s (1 - s) / 128)."""
-_EVIDENCE_KEYS = 200
-_EVIDENCE_TARGETS = 20
 
 
 class NearDuplicateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -339,64 +336,16 @@ class NearDuplicates:
         cluster.judged_ms = tick_ms
         cluster.judged_accounts = len(cluster.accounts)
         cluster.judged_posts = len(cluster.members) + cluster.forgotten
-        finding = self._finding(cluster, tick_ms)
-        bits = finding.evidence["coincidence_bits"]
+        bits = self._bits(cluster)
         if bits is None or bits >= self.settings.min_bits:
-            yield finding
+            yield finding_of(cluster, self.name, tick_ms, bits, self._posts_in_window)
 
-    def _finding(self, cluster: TextCluster, tick_ms: int) -> Finding:
-        members = list(cluster.members)
-        aims: dict[str, set[str]] = {}
-        for member in members:
-            for target in member.targets:
-                aims.setdefault(target, set()).add(member.account)
-        evidence = self._evidence(cluster, members, aims)
-        subjects = [Subject("text", cluster.cluster_id)]
-        common = [name for name, accounts in aims.items() if len(accounts) * 5 >= len(cluster.accounts) * 4]
-        subjects += [Subject("target", name) for name in sorted(common)]
-        tags = Counter(tag for member in members for tag in set(member.hashtags))
-        subjects += [Subject("hashtag", tag) for tag in sorted(tags) if tags[tag] * 5 >= len(members) * 4]
-        declared = {member.account for member in members if member.declared}
-        shown = [members[0], *members[1:][-(_EVIDENCE_POSTS - 1) :]]
-        return Finding(
-            finding_id=stable_id("f", self.name, cluster.cluster_id),
-            detector=self.name,
-            subjects=tuple(subjects),
-            start_ms=members[0].time_ms,
-            end_ms=members[-1].time_ms,
-            judged_ms=tick_ms,
-            accounts=tuple(sorted(cluster.accounts)),
-            accounts_total=len(cluster.accounts),
-            posts=tuple(shown),
-            posts_total=len(members) + cluster.forgotten,
-            template=template(cluster.text, targets_vary=len(aims) > 1),
-            evidence=evidence,
-            declared=len(declared),
-            targets=_most_named(aims),
-            text_keys=tuple(sorted(cluster.sharers)[:_EVIDENCE_KEYS]),
-        )
-
-    def _evidence(self, cluster: TextCluster, members: list[Member], aims: dict[str, set[str]]) -> Evidence:
-        bits: float | None = None
-        if cluster.folded:
-            cluster.bits = cluster.bits or self.words.bits(cluster.folded)
-            bits = background.coincidence_bits(cluster.bits, len(cluster.accounts), self._posts_in_window)
-        by_account = {member.account: member.score for member in members}
-        reach = Counter(account for accounts in aims.values() for account in accounts)
-        scores = sorted(score for score in by_account.values() if score >= 0)
-        return {
-            "coincidence_bits": bits,
-            "cohesion": cluster.cohesion() if cluster.folded else 1.0,
-            "characters": len(cluster.folded) or None,
-            "text_bits": round(cluster.bits, 1) if cluster.folded else None,
-            "targets": len(aims),
-            "top_target_accounts": max((len(accounts) for accounts in aims.values()), default=0),
-            "several_targets_accounts": sum(count > 1 for count in reach.values()),
-            "linked_share": round(sum(member.linked for member in members) / len(members), 4),
-            "sourced_share": round(sum(member.sourced for member in members) / len(members), 4),
-            "span_s": (members[-1].time_ms - members[0].time_ms) // 1000,
-            "original_posts_in_window": self._posts_in_window,
-        } | background.expected_share(scores)
+    def _bits(self, cluster: TextCluster) -> float | None:
+        """How much the copies' agreement tells beyond chance; None of texts too short to say anything."""
+        if not cluster.folded:
+            return None
+        cluster.bits = cluster.bits or self.words.bits(cluster.folded)
+        return background.coincidence_bits(cluster.bits, len(cluster.accounts), self._posts_in_window)
 
     # -- forgetting --------------------------------------------------------------------------------
 
@@ -570,9 +519,3 @@ def _may_be_similar(one: str, other: str, minimum: float) -> bool:
     """Whether the lengths alone do not rule a similarity out."""
     # Repeated shingles make a text longer without making its set larger, hence the allowance.
     return min(len(one), len(other)) >= minimum * 0.8 * max(len(one), len(other))
-
-
-def _most_named(aims: dict[str, set[str]]) -> tuple[tuple[str, int], ...]:
-    """The accounts that a cluster names, with how many accounts name each, the most named first."""
-    counted = [(name, len(accounts)) for name, accounts in aims.items()]
-    return tuple(sorted(counted, key=lambda one: (-one[1], one[0]))[:_EVIDENCE_TARGETS])
