@@ -46,7 +46,7 @@ stack: setup
 
 test: .venv/dev
 	sh deploy/test-tools.sh
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 chaos: .venv/dev
 	$(BIN)/python benchmarks/reliability.py --seeds 1-20 --jobs 2 --check

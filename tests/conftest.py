@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,11 @@ from streams.sources.posts import encode_post
 
 _SLOWEST = ("test_same_alerts.py", "test_chaos.py")
 """Files of minutes each: they come first, so that they are not left to one process alone at the end."""
+
+
+def pytest_configure() -> None:
+    # Where the tests run in the background of a shell, Ctrl-C is ignored, and by all whom they start too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

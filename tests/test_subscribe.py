@@ -112,7 +112,10 @@ def test_the_python_subscriber_sees_each_revision_once_and_goes_on_after_a_resta
             assert list(read_until(process, len(shown))) == shown
         finally:
             process.send_signal(signal.SIGINT)  # it leaves its group, so that the next one need not wait
-            process.communicate(timeout=PATIENCE_S)
+            try:
+                process.communicate(timeout=PATIENCE_S)
+            finally:
+                process.kill()
     later = [alert for alert in told if alert["data"]["severity"] != "notice"][-1]
     again = later | {"id": later["data"]["case_id"] + ".999"}
     again["data"] = later["data"] | {"revision": 999}
