@@ -32,7 +32,8 @@ from detectors.background import expected_share
 from detectors.batches import Signals, merge, spread
 from detectors.events import Post
 from detectors.findings import Finding
-from detectors.groups.targets import Targets, TargetSettings, attack_score
+from detectors.groups.target_evidence import attack_score
+from detectors.groups.targets import Targets, TargetSettings
 from detectors.rules import targets as rules
 from detectors.rules.checks import Check
 from detectors.state import Saved, StateError, applied
