@@ -19,6 +19,7 @@ from streams_of_posts import SMALL, planted
 from detectors.verdicts import Verdict
 from streams.console.app import Console
 from streams.console.board import Board
+from streams.console.kept import Kept
 from streams.console.server import Server
 from streams.console.settings import ConsoleSettings
 from streams.console.stored import Stored
@@ -122,6 +123,7 @@ class Room:
         store: Path | None = None,
         board: Board | None = None,
         say: Callable[[Verdict], None] | None = None,
+        kept: Kept | None = None,
         **settings: Any,
     ) -> None:
         chosen = ConsoleSettings(
@@ -138,7 +140,7 @@ class Room:
         self.board = board if board is not None else Board("embedded")
         self.said: list[Verdict] = []
         stored = Stored(store, self.in_force) if store is not None else None
-        self.console = Console(self.in_force, self.board, say or self.said.append, stored)
+        self.console = Console(self.in_force, self.board, say or self.said.append, stored or kept)
         self.server = Server(self.console)
 
     def browser(self) -> Browser:

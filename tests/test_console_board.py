@@ -9,8 +9,9 @@ from itertools import count
 import pytest
 from console_room import Room, alerts, in_background, newest, renamed, until
 
+from detectors.events import moment_ms
 from streams.console.board import Board
-from streams.console.known import MOST_POSTS, SPARK_MINUTES, KnownCase, ms_of
+from streams.console.known import MOST_POSTS, SPARK_MINUTES, KnownCase
 from streams.console.listeners import Listeners
 from streams.stores.sqlite import Store
 
@@ -193,7 +194,7 @@ def _large_alert(accounts: int) -> dict:
 
 def _store_large(path, accounts: int) -> None:
     store = Store(path, write=True)
-    db, start = store._db, ms_of("2022-04-10T18:00:00.000Z")
+    db, start = store._db, moment_ms("2022-04-10T18:00:00.000Z")
     keys = [f"twitter\x1f{number}" for number in range(accounts)]
     profile = b'{"handle":"h%d","followers":%d,"following":9,"posts":500,"created_at":"2019-01-01T00:00:00Z"}'
     db.execute("BEGIN")

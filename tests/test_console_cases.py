@@ -10,8 +10,8 @@ import pytest
 import short_night
 from console_room import Browser, Room, alerts, newest, renamed
 
+from detectors.events import moment_ms
 from detectors.findings import Subject
-from streams.console.known import ms_of
 from streams.embedded import Pipeline
 from streams.leading import Leading
 from streams.replay import Run, play
@@ -80,7 +80,7 @@ def test_with_a_store_the_time_line_has_every_post_of_the_operation(browser, nig
         if {"kind": tag.kind, "value": tag.value} in data["subjects"]
     )
     case = browser.get(f"/api/cases/{case_id}").json
-    window = [ms_of(case["row"]["window"][name]) for name in ("start", "end")]
+    window = [moment_ms(case["row"]["window"][name]) for name in ("start", "end")]
     posted = [
         one.time_ms
         for one in short_night.posts()

@@ -211,8 +211,10 @@ def test_over_kafka_alerts_lists_and_answers_go_their_way(kafka, tmp_path):
         browser = room.browser().begin()
         with browser.events() as events:
             assert next(events)[0] == "now"
+            began = time.monotonic()
             publish(chosen, [renamed(alerts()[0], "c1", 2)])
             row = next(data for event, data in events if event == "case")
+            print(f"an alert was published and told after {(time.monotonic() - began) * 1000:.0f} ms")
             assert (row["case_id"], row["revision"]) == ("c1", 2)
         entry = Entry(account="12", kind="declared", reason="a newsroom", source="desk", list="room")
         publish_lists(chosen, Lists([entry]), at_ms=0, said_ms=0)

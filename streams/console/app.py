@@ -14,11 +14,11 @@ from streams.console.audit import Audit
 from streams.console.board import Board
 from streams.console.exporting import Exporting
 from streams.console.gate import COOKIE, Gate, Refused, add_headers
+from streams.console.kept import Kept
 from streams.console.reading import Reading
 from streams.console.requests import json_body
 from streams.console.sessions import Session
 from streams.console.settings import audit_path, tokens_path
-from streams.console.stored import Stored
 from streams.console.tokens import Tokens
 from streams.embedded import Settings
 
@@ -34,13 +34,13 @@ class Console:
     board: Board
     say: Say | None = None
     """Puts a verdict in force; None where nothing can be answered."""
-    stored: Stored | None = None
+    kept: Kept | None = None
     """What was counted and judged; None where nothing keeps that."""
 
     def __post_init__(self) -> None:
         self.gate = Gate(self.settings.console, Tokens(tokens_path(self.settings.console)))
-        kept = self.stored.path if self.stored is not None else None
-        self.audit = Audit(audit_path(self.settings.console, kept))
+        store = self.kept.path if self.kept is not None else None
+        self.audit = Audit(audit_path(self.settings.console, store))
 
 
 def application(console: Console) -> web.Application:

@@ -20,6 +20,7 @@ from detectors.events import moment_ms
 from streams.clock import clock_ms
 from streams.console.known import KnownCase
 from streams.console.listeners import Listeners
+from streams.console.memory import Remembered
 from streams.leading import Leading
 from streams.outputs.alert import Alert
 
@@ -43,8 +44,10 @@ class Besides:
     leading: Leading | None = None
     sponsors: list[dict[str, Any]] = field(default_factory=list)
     lists: list[dict[str, Any]] = field(default_factory=list)
-    woken: Callable[[list[str]], dict[str, int]] = lambda _: {}
-    """Days of silence out of which accounts woke, of those of which that is known."""
+    sponsors_counted: bool = False
+    """Whether these are all payers, and not only those in breach of a ban of whom alerts tell."""
+    remembered: Callable[[list[str]], dict[str, Remembered]] = lambda _: {}
+    """What the pipeline remembers of accounts, by account key, as far as it does."""
 
 
 def gap_of(start: str, end: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from detectors.alerts import instant
 from detectors.events import moment_ms
-from detectors.findings import author_of, platform_of
+from detectors.findings import author_of, platform_of, post_key
 from streams.console import addresses
 from streams.console.board import Board
 from streams.console.evidence import Evidence
@@ -42,6 +42,7 @@ def case_page(case: KnownCase, board: Board, evidence: Evidence | None) -> dict[
         "timeline": timeline(times_ms, start_ms, end_ms, revisions, findings),
         "posts": newest,
         "posts_known": len(times_ms),
+        "posts_whole": evidence is not None and bool(evidence.posts) and evidence.whole,
         "template": _template(findings),
         "traits": data["traits"],
         "targets": _targets(findings, evidence),
@@ -53,7 +54,7 @@ def case_page(case: KnownCase, board: Board, evidence: Evidence | None) -> dict[
         },
         "coverage": data["coverage"],
         "disarm": data["disarm"],
-        "sources": origins(stored=evidence is not None),
+        "sources": origins(evidence.origin if evidence is not None else "alerts"),
     }
 
 
@@ -79,7 +80,7 @@ def _stored(evidence: Evidence) -> tuple[list[int], list[dict[str, Any]]]:
             "created_at": instant(post.time_ms),
             "kind": post.kind,
             "url": addresses.of_post(post.account, post.id),
-            "fate": None,
+            "fate": "erased" if post_key(platform_of(post.account), post.id) in evidence.erased else None,
         }
         for post in evidence.posts[-_SHOWN_POSTS:]
     ]

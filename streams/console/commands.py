@@ -55,7 +55,7 @@ def _of_kafka(chosen: argparse.Namespace, in_force: Settings) -> tuple[Console, 
 
     board = Board("kafka")
     source = FromKafka(board, in_force)
-    return Console(in_force, board, source.say), source.run
+    return Console(in_force, board, source.say, source.kept), source.run
 
 
 def add_token(chosen: argparse.Namespace) -> int:

@@ -11,16 +11,15 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from detectors.album import Album
-from detectors.looks import account_hash
-from detectors.open_groups import OpenGroup
+from detectors.accounts.stage import Accounts
 from streams.console import sponsors
 from streams.console.app import Console
 from streams.console.board import Board
 from streams.console.embedded_health import Health
 from streams.console.listed import listed
+from streams.console.memory import Remembered, remembered
+from streams.console.open_coordination import listed_openly
 from streams.console.places import at
 from streams.console.server import PlaceTaken, Server
 from streams.console.stored import Stored
@@ -37,7 +36,6 @@ from streams.verdict_file import VerdictFile
 _LOOK_S, _LOOK_CLOSELY_S = 1.0, 5.0
 """How often the picture is made anew: what is cheap, and the tables."""
 _LINGER_S = 0.3
-_MOST_OPEN = 200
 
 
 class EmbeddedConsole:
@@ -72,7 +70,8 @@ class EmbeddedConsole:
         self._store, self._verdicts = store, verdicts
         self._board = Board("embedded")
         self._health = Health(pipeline, tally, self._board)
-        self._board.besides.woken = partial(_woken, pipeline.judge.album)
+        self._board.besides.remembered = partial(_remembered, pipeline.accounts)
+        self._board.besides.sponsors_counted = True
         self._next_s = self._next_closely_s = 0.0
         self._server = self._serve(place, store[1] if store is not None else None)
         say(f"The console is at {self._server.url}")
@@ -101,7 +100,7 @@ class EmbeddedConsole:
         self._next_s = now_s + _LOOK_S
         pipeline, board = self._pipeline, self._board
         board.pass_to(max(pipeline.judge.last_tick, pipeline.gate.watermark_ms))
-        board.show_open([_open(group) for group in pipeline.judge.open_groups.largest()[:_MOST_OPEN]])
+        board.show_open(listed_openly(pipeline.judge.open_groups))
         board.besides.health = self._health.look()
         if now_s >= self._next_closely_s:
             self._next_closely_s = now_s + _LOOK_CLOSELY_S
@@ -133,21 +132,6 @@ class EmbeddedConsole:
         self._server.close()
 
 
-def _woken(album: Album, accounts: list[str]) -> dict[str, int]:
-    """Days of silence out of which accounts woke; asked from the thread of the page, and only read."""
-    held = {account_hash(account): account for account in accounts}
-    rows = album.table[album.places(held)]
-    pairs = zip(rows["account"].tolist(), rows["woke_days"].tolist(), strict=True)
-    return {held[name]: days for name, days in pairs if name in held and days >= 0}
-
-
-def _open(group: OpenGroup) -> dict[str, Any]:
-    return {
-        "kind": group.kind,
-        "subject": str(group.subject),
-        "template": group.template,
-        "accounts": group.accounts,
-        "posts": None,
-        "en": group.why[0],
-        "fr": group.why[1],
-    }
+def _remembered(accounts: Accounts, keys: list[str]) -> dict[str, Remembered]:
+    """What is remembered of these accounts; asked from the thread of the page, and only read."""
+    return {key: remembered(one) for key in keys if (one := accounts.get(key)) is not None}

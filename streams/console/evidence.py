@@ -9,8 +9,9 @@ window are taken.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import orjson
@@ -30,6 +31,9 @@ _POSTS = (
 _profile = msgspec.json.Decoder(Profile).decode
 
 
+Origin = Literal["store", "workers"]
+
+
 class StoredPost(NamedTuple):
     """One post of a case."""
 
@@ -37,7 +41,8 @@ class StoredPost(NamedTuple):
     account: str
     """Account key."""
     id: str
-    kind: str
+    kind: str | None
+    """None where that is not known."""
     targets: tuple[str, ...]
     """Whom it names."""
 
@@ -51,6 +56,13 @@ class Evidence(NamedTuple):
     """In order of time."""
     profiles: dict[str, tuple[int, Profile]]
     """The newest profile of an account and when it was observed."""
+    origin: Origin = "store"
+    whole: bool = True
+    """Whether all posts were looked at, and not only those for which there was time or room."""
+    statuses: Mapping[str, str] = MappingProxyType({})
+    """What the network said of an account since, by account key, as far as the case knows."""
+    erased: frozenset[str] = frozenset()
+    """Posts known to be erased, see `detectors.findings.post_key`."""
 
     def handle(self, account: str) -> str | None:
         """The handle of an account, by its key."""
@@ -78,7 +90,12 @@ def evidence_of(db: sqlite3.Connection, case: KnownCase) -> Evidence:
     about = _About(data["subjects"], texts)
     posts = [_post(row) for row in rows if about.matches(row)] or [_post(row) for row in rows]
     profiles = db.execute(f"SELECT account, observed, body FROM profiles WHERE account {_AMONG}", (packed,))
-    return Evidence(accounts, posts, {name: (observed, _profile(body)) for name, observed, body in profiles})
+    return Evidence(
+        accounts,
+        posts,
+        {name: (observed, _profile(body)) for name, observed, body in profiles},
+        whole=len(rows) < MOST_POSTS,
+    )
 
 
 class _About:

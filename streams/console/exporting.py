@@ -97,7 +97,7 @@ def as_csv(case: KnownCase, evidence: Evidence | None) -> bytes:
             profile.followers if profile is not None else None,
             profile.following if profile is not None else None,
             f"{created:%Y-%m-%d}" if created is not None else None,
-            str(post.kind == "repost").lower(),
+            None if post.kind is None else str(post.kind == "repost").lower(),
         ]
         writer.writerow(_cell(value) for value in row)
     return table.getvalue().encode("utf-8", "replace")

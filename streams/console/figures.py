@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from detectors.rules.sentences import NBSP
+
 Figure = dict[str, Any]
 _FIGURES = {
     "rate": ("posts a second", "messages par seconde", "1/s"),
     "processed": ("posts taken in", "messages traités", ""),
     "lag": ("records that wait", "enregistrements en attente", ""),
     "latency_p50": ("from post to alert, median", "du message à l'alerte, médiane", "s"),
-    "latency_p99": ("from post to alert, 99 %", "du message à l'alerte, 99 %", "s"),
+    "latency_p99": ("from post to alert, 99 %", f"du message à l'alerte, 99{NBSP}%", "s"),
     "watermark_delay": ("event time behind the clock", "retard du temps des messages", "s"),
     "late": ("posts too late", "messages trop tardifs", ""),
     "dead_letters": ("records refused", "enregistrements refusés", ""),

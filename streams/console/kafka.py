@@ -1,4 +1,8 @@
-"""The console over Kafka: alerts from their topic, lists and verdicts by theirs, health from all who know."""
+"""The console over Kafka: alerts from their topic, lists and verdicts by theirs, health from all who know.
+
+What the workers hold besides (whole cases, accounts, open coordination, payers) is read from their
+checkpoints: they do nothing for it.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,20 @@ import threading
 import time
 from typing import Any
 
+from detectors.lists import Lists
 from detectors.verdicts import Verdict
 from streams.clock import clock_ms
 from streams.console import workers
 from streams.console.board import Board
+from streams.console.checkpointed import Checkpointed, NotRead
 from streams.console.figures import figure
 from streams.console.listed import listed
+from streams.console.memory import Remembered
+from streams.console.of_workers import OfWorkers
+from streams.console.open_coordination import listed_openly
 from streams.console.settings import parts
 from streams.console.shape import can_be_shown
-from streams.console.sponsors import told
+from streams.console.sponsors import counted, told
 from streams.embedded import Settings
 from streams.kafka import clients, leading
 from streams.kafka.alerts import Tail
@@ -52,6 +61,10 @@ class FromKafka:
         self._gone = ""
         """Why the alerts cannot be read at present."""
         self._rate = _Rate()
+        self._lists = Lists()
+        self._checkpoints = Checkpointed(settings, clients.cluster_id(settings.kafka))
+        self.kept = OfWorkers(settings, self._checkpoints)
+        board.besides.remembered = self._remembered
         self._tail: Tail | None = Tail(settings.kafka, "start")
 
     def say(self, verdict: Verdict) -> None:
@@ -75,6 +88,7 @@ class FromKafka:
                 stop.wait(_RETRY_S)
         for thread in others:
             thread.join(_RETRY_S)
+        self._checkpoints.close()
 
     def _follow(self, stop: threading.Event) -> None:
         """The alerts, from the oldest that is kept; those that stand on the board already say nothing new."""
@@ -110,8 +124,8 @@ class FromKafka:
                     polled = consumer.poll(timeout_ms=_POLL_MS)
                 for record in polled.get(said, ()):
                     ears.take(record.key, record.value)
-                    lists = ears.room.lists_at(max(self._board.now_ms, clock_ms()))
-                    self._board.besides.lists = listed(lists)
+                    self._lists = ears.room.lists_at(max(self._board.now_ms, clock_ms()))
+                    self._board.besides.lists = listed(self._lists)
                 for record in polled.get(findings, ()):
                     until = dict(record.headers).get("until", b"")
                     if until.isdigit():
@@ -126,14 +140,31 @@ class FromKafka:
             known = leading.read(self._settings)
             if known is not None:
                 self._board.show_leading(known)
-            self._board.besides.sponsors = told(self._board.breaches())
             if time.monotonic() - examined_s >= _EXAMINE_S:
+                self._look_into_checkpoints()
                 self._examined = examine(self._settings)
                 examined_s = time.monotonic()
             asked = [workers.ask(url) for url in parts(self._settings.console.workers)]
             self._board.besides.health = self._health(asked)
             if stop.wait(_TABLES_S):
                 return
+
+    def _look_into_checkpoints(self) -> None:
+        """Open coordination, and who pays; what was seen before stands while they cannot be read."""
+        besides, breaches = self._board.besides, self._board.breaches()
+        try:
+            self._board.show_open(listed_openly(self._checkpoints.open_groups()))
+            besides.sponsors = counted(self._checkpoints.payers(), self._lists, breaches)
+            besides.sponsors_counted = True
+        except NotRead:
+            if not besides.sponsors_counted:
+                besides.sponsors = told(breaches)
+
+    def _remembered(self, accounts: list[str]) -> dict[str, Remembered]:
+        try:
+            return self._checkpoints.accounts(accounts)
+        except NotRead:
+            return {}  # the rest of the table stands
 
     def _health(self, asked: list[workers.Worker]) -> dict[str, Any]:
         bad = [one for one in self._examined if one.state != "good"]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from detectors.rules.sentences import NBSP, Both
+from streams.console.evidence import Origin
 
 _ORIGINS: dict[str, Both] = {
     "score": (
@@ -66,10 +69,15 @@ _FROM_ALERTS: Both = (
     "From the alerts of the case, which name 50 posts and 200 accounts at most: a lower bound.",
     f"Des alertes de l'affaire, qui nomment 50 messages et 200 comptes au plus{NBSP}: un minimum.",
 )
+_FROM_WORKERS: Both = (
+    "From the workers' checkpoints, and from what they told each other of each post in the case's window.",
+    "Des points de reprise des processus, et de ce qu'ils se sont dit de chaque message de la fenêtre.",
+)
+_OF_POSTS = {"store": _FROM_STORE, "workers": _FROM_WORKERS, "alerts": _FROM_ALERTS}
 _BY_POSTS = ("timeline", "sample", "account_table")
 
 
-def origins(*, stored: bool) -> dict[str, dict[str, str]]:
-    """One sentence for each figure; `stored` when the store knows the posts of the case."""
-    by_posts = dict.fromkeys(_BY_POSTS, _FROM_STORE if stored else _FROM_ALERTS)
+def origins(of_posts: Origin | Literal["alerts"]) -> dict[str, dict[str, str]]:
+    """One sentence for each figure; `of_posts` is who knows the posts of the case."""
+    by_posts = dict.fromkeys(_BY_POSTS, _OF_POSTS[of_posts])
     return {name: {"en": said[0], "fr": said[1]} for name, said in (_ORIGINS | by_posts).items()}

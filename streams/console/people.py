@@ -15,6 +15,7 @@ from detectors.findings import author_of, platform_of
 from streams.console import addresses
 from streams.console.evidence import Evidence
 from streams.console.known import KnownCase
+from streams.console.memory import Remembered
 
 Row = dict[str, Any]
 SORTS = {
@@ -25,19 +26,20 @@ SORTS = {
     "dormant": "silent_days",
 }
 """By what the table may be sorted, and in which field that stands."""
+_UNKNOWN = Remembered(None, None, None, None, None)
 _NEW_MS = 30 * 86_400_000
 """An account that is younger when the case begins is new."""
 
 
-def from_store(case: KnownCase, evidence: Evidence, woken: dict[str, int]) -> list[Row]:
-    """One row for each member that the store knows.
+def from_evidence(case: KnownCase, evidence: Evidence, memory: dict[str, Remembered]) -> list[Row]:
+    """One row for each member.
 
     Parameters
     ----------
     case : KnownCase
     evidence : Evidence
-    woken : dict of str to int
-        Days of silence out of which accounts woke, by account key, as far as that is known.
+    memory : dict of str to Remembered
+        What the pipeline remembers of them, by account key, for what no profile says.
     """
     posts = Counter(post.account for post in evidence.posts)
     scores = _scores(evidence)
@@ -48,13 +50,14 @@ def from_store(case: KnownCase, evidence: Evidence, woken: dict[str, int]) -> li
     for account in evidence.accounts:
         author_id = author_of(account)
         _, profile = evidence.profiles.get(account, (0, Profile()))
-        created = profile.created_at
-        score, days = scores.get(account), woken.get(account)
+        known = memory.get(account, _UNKNOWN)
+        created_ms = milliseconds(profile.created_at) if profile.created_at else known.created_ms
+        score, days = scores.get(account, known.score), known.silent_days
         signs = [
             name
             for name, holds in (
                 ("automated", score is not None and score >= automation.THRESHOLD),
-                ("new", created is not None and milliseconds(created) >= new_ms),
+                ("new", created_ms is not None and created_ms >= new_ms),
                 ("dormant", days is not None),
                 ("no_picture", profile.default_avatar is True),
             )
@@ -68,13 +71,13 @@ def from_store(case: KnownCase, evidence: Evidence, woken: dict[str, int]) -> li
                 "author_id": author_id,
                 "handle": profile.handle,
                 "name": profile.name,
-                "created": None if created is None else instant(milliseconds(created)),
-                "followers": profile.followers,
+                "created": None if created_ms is None else instant(created_ms),
+                "followers": known.followers if profile.followers is None else profile.followers,
                 "bot_score": score,
                 "silent_days": days,
                 "posts": posts[account],
                 "signs": signs,
-                "status": None,
+                "status": known.status or evidence.statuses.get(account),
                 "url": addresses.of_account(account),
             }
         )

@@ -11,7 +11,7 @@ from aiohttp import web
 from detectors.alerts import instant
 from streams.console import people
 from streams.console.case_page import case_page
-from streams.console.evidence import Evidence, evidence_of
+from streams.console.evidence import Evidence
 from streams.console.gate import Refused
 from streams.console.known import KnownCase
 from streams.console.listeners import frame
@@ -42,7 +42,7 @@ class Reading:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._board = console.board
-        self._evidence: Recent[Evidence] = Recent()
+        self._evidence: Recent[Evidence | None] = Recent()
         self._rows: Recent[list[Row]] = Recent()
 
     # -- the board ---------------------------------------------------------------------------------
@@ -111,18 +111,18 @@ class Reading:
         told = people.from_alerts(case)
         if evidence is None:
             return told
-        rows = people.from_store(case, evidence, self._board.besides.woken(evidence.accounts))
-        stored = {row["author_id"] for row in rows}
-        # The store is written now and then: an alert may name an account before it does.
-        return rows + [row for row in told if row["author_id"] not in stored]
+        rows = people.from_evidence(case, evidence, self._board.besides.remembered(evidence.accounts))
+        known = {row["author_id"] for row in rows}
+        # What is kept is written now and then: an alert may name an account before it is.
+        return rows + [row for row in told if row["author_id"] not in known]
 
     async def evidence(self, case: KnownCase) -> Evidence | None:
-        """What the store has of a case; None where there is no store, or none that can be read."""
-        stored = self._console.stored
-        if stored is None:
+        """What is kept of a case; None where nothing is, or nothing that can be read."""
+        kept = self._console.kept
+        if kept is None:
             return None
         try:
-            return await self._evidence.get(case, lambda: stored.ask(lambda db: evidence_of(db, case)))
+            return await self._evidence.get(case, lambda: kept.evidence(case))
         except Refused:
             return None  # what the alerts say stands
 
@@ -160,14 +160,18 @@ class Reading:
         kind, value = request.query.get("kind", ""), request.query.get("value", "")
         if kind not in EXPLAINED or not value:
             raise Refused(400, f"Give a value, and a kind: {', '.join(EXPLAINED)}.")
-        if self._console.stored is None:
+        if self._console.kept is None:
             raise Refused(409, "Nothing is kept to explain it by: start with --store PATH.")
-        return packed(orjson.dumps(await self._console.stored.explain(kind, value)))
+        answer = await self._console.kept.explain(kind, value)
+        leading = self._board.besides.leading
+        leaders = leading.top(kind, _MOST_ROWS) if leading is not None else []
+        row = next((self._leader(one) for one in leaders if one.value == value), None)
+        return packed(orjson.dumps(answer | {"leader": row}))
 
     async def sponsors(self, request: web.Request) -> web.Response:
         """`GET /api/sponsors`."""
-        is_counted = self._board.mode == "embedded"  # elsewhere only what alerts tell is known
-        return packed(orjson.dumps({"rows": self._board.besides.sponsors, "counted": is_counted}))
+        besides = self._board.besides
+        return packed(orjson.dumps({"rows": besides.sponsors, "counted": besides.sponsors_counted}))
 
     async def lists(self, request: web.Request) -> web.Response:
         """`GET /api/lists`."""

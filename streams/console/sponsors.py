@@ -30,7 +30,9 @@ def counted(payers: Payers, lists: Lists, breaches: Iterable[Finding]) -> list[R
         Findings in which a banned payer promoted posts.
     """
     banned = {folded(entry.account): entry.since_ms for entry in lists.entries if entry.kind == "banned"}
-    broken = Counter(folded(finding["subjects"][0]["value"]) for finding in breaches)
+    broken: Counter[str] = Counter()
+    for finding in breaches:
+        broken[folded(finding["subjects"][0]["value"])] += finding["posts_total"]
     rows: dict[str, Row] = {}
     for total in payers.totals():
         row = rows.setdefault(total.payer, _row(total))
@@ -54,7 +56,7 @@ def told(breaches: Iterable[Finding]) -> list[Row]:
     ...            "posts_total": 2, "evidence": {"banned_ms": 0, "all_posts": 9, "all_spend_usd": 12.5}}
     >>> (row,) = told([finding])
     >>> row["payer"], row["posts"], row["spend"], row["breaches"]
-    ('Some Paper', 9, [{'currency': 'USD', 'amount': 12.5}], 1)
+    ('Some Paper', 9, [{'currency': 'USD', 'amount': 12.5}], 2)
     """
     rows: dict[str, Row] = {}
     for finding in breaches:
@@ -75,7 +77,7 @@ def told(breaches: Iterable[Finding]) -> list[Row]:
             "impressions": None,
             "banned": True,
             "banned_since": instant(evidence["banned_ms"]),
-            "breaches": 1 + (row["breaches"] if row is not None else 0),
+            "breaches": finding["posts_total"] + (row["breaches"] if row is not None else 0),
         }
     return sorted(rows.values(), key=lambda row: (-row["posts"], row["payer"]))[:MOST_PAYERS]
 

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from streams.console.evidence import Evidence, evidence_of
 from streams.console.gate import Refused
+from streams.console.known import KnownCase
 from streams.embedded import Settings
 from streams.explain import explain
 from streams.sources.opening import InputError
@@ -23,7 +25,7 @@ _Answer = TypeVar("_Answer")
 
 
 class Stored:
-    """The store of a replay, also while it is being written.
+    """The store of a replay, also while it is being written; nothing here can write to it.
 
     Parameters
     ----------
@@ -39,15 +41,15 @@ class Stored:
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="console-store")
         self._of_thread = threading.local()
 
-    async def ask(self, question: Callable[[sqlite3.Connection], _Answer]) -> _Answer:
-        """The answer to a question; the connection cannot write.
+    async def evidence(self, case: KnownCase) -> Evidence:
+        """All accounts and posts of a case.
 
         Raises
         ------
         Refused
             When there is no store, or none that can be read.
         """
-        return await self._run(lambda: question(self._connection()))
+        return await self._run(lambda: evidence_of(self._connection(), case))
 
     async def explain(self, kind: str, value: str) -> dict[str, Any]:
         """What `vigie explain` says now."""

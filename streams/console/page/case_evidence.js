@@ -30,16 +30,16 @@ export function template({ template: common }) {
   ];
 }
 
-export function sample({ posts, row }) {
+export function sample({ posts, posts_known: known, posts_whole: whole = false }) {
   if (!posts.length) return el("p", {}, t("case.sample.none"));
   const rows = posts.map((one) => [
     el("time", { datetime: one.created_at, title: utc(one.created_at) }, clock(one.created_at)),
     one.handle ? `@${one.handle}` : el("code", {}, one.author_id),
-    named("kind", one.kind),
+    one.kind ? named("kind", one.kind) : "–",
     [outside(one.url, one.url ? t("case.sample.open") : el("code", {}, one.id)), one.fate && el("span", { class: "chip gone" }, t("case.sample.deleted"))],
   ]);
   return [
-    el("p", { class: "small" }, t("case.sample.shown", { n: count(posts.length), total: count(row.posts) })),
+    el("p", { class: "small" }, t("case.sample.shown", { n: count(posts.length), known: count(known) }), !whole && ` ${t("case.sample.part")}`),
     table(t("case.sample"), [t("case.time"), t("case.sample.account"), t("case.sample.kind"), t("case.sample.post")], rows, { tall: true }),
   ];
 }

@@ -1,7 +1,7 @@
 // Why, or why not: what was counted of one thing, what each detector asks for, and what each judgement measured.
 
 import { el, withSlots } from "./dom.js";
-import { clock, count, dayAndMinute, measure, utc } from "./format.js";
+import { clock, count, dayAndMinute, measure, said, utc } from "./format.js";
 import { named, t } from "./i18n.js";
 import { loadedView } from "./loaded.js";
 import * as marks from "./marks.js";
@@ -9,32 +9,55 @@ import { link } from "./route.js";
 import { table } from "./table.js";
 import { traits } from "./traits.js";
 
+const MOST = 20;
+const LONGEST = 70;
+
 export function explainView(route) {
   const [kind, value] = route.rest;
   const path = `/api/explain?${new URLSearchParams({ kind, value })}`;
   return loadedView({ title: "explain.title", path, draw, waiting: t("explain.loading") });
 }
 
-const draw = (answer) => [
-  el("p", { class: "lead" }, el("span", { class: "tag" }, named("kind", answer.kind)), " ", el("strong", {}, answer.value), " ",
-    el("span", { class: "small", title: utc(answer.at) }, t("explain.at", { time: dayAndMinute(answer.at) }))),
-  el("p", { class: "verdict-words" }, answer.verdict),
+const draw = (answer) => answer.elsewhere ? elsewhere(answer) : [
+  about(answer, answer.at),
+  el("p", { class: "verdict-words", lang: "en" }, answer.verdict),
   el("h2", {}, t("explain.counted")),
   el("dl", { class: "figures" }, Object.entries(answer.counted ?? {}).filter(([, one]) => typeof one === "number").map(([name, one]) =>
-    el("div", {}, el("dt", {}, name.replaceAll("_", " ")), el("dd", {}, measure(one))))),
+    el("div", {}, el("dt", {}, named("counted", name)), el("dd", {}, measure(one))))),
   answer.detectors?.length > 0 && el("h2", {}, t("explain.detectors")),
   (answer.detectors ?? []).map(detector),
   answer.findings?.length > 0 && el("h2", {}, t("explain.findings")),
-  (answer.findings ?? []).map(finding),
+  judgements(answer.findings ?? []),
+];
+
+/** The strongest ones; an operation that varies its text has hundreds. */
+const judgements = (all) => [
+  all.slice(0, MOST).map(finding),
+  all.length > MOST && el("details", {}, el("summary", {}, t("explain.weaker", { n: count(all.length - MOST) })), all.slice(MOST).map(finding)),
+];
+
+const about = ({ kind, value }, at) =>
+  el("p", { class: "lead" }, el("span", { class: "tag" }, named("kind", kind)), " ", el("strong", {}, kind === "hashtag" ? `#${value}` : value), " ",
+    at && el("span", { class: "small", title: utc(at) }, t("explain.at", { time: dayAndMinute(at) })));
+
+/** Where not every use is counted: what is known because it leads, and how to ask for more. */
+const elsewhere = ({ kind, value, leader, ...answer }) => [
+  about({ kind, value: leader?.label ?? value }, leader?.seen),
+  leader && el("p", { class: "verdict-words" }, marks.severity(leader.severity ?? "none"), " ", said(leader.why)),
+  leader && el("p", {}, t("explain.leader", { accounts: count(leader.accounts), posts: count(leader.posts) }), " ",
+    leader.case_id && el("a", { href: link("case", leader.case_id) }, t("top.case"))),
+  el("h2", {}, t("explain.elsewhere")),
+  el("p", {}, said(answer.elsewhere)),
+  el("pre", { class: "commands", tabindex: 0 }, answer.commands.join("\n")),
 ];
 
 const detector = (one) => el("details", { open: one.conditions.some((each) => each.state === "missed") },
-  el("summary", {}, named("detector", one.detector), ": ", named("explain.state", one.state.replaceAll(" ", "_"))),
+  el("summary", {}, t("explain.detector", { detector: named("detector", one.detector), state: named("explain.state", one.state.replaceAll(" ", "_")) })),
   table(named("detector", one.detector), [t("explain.condition"), t("explain.measured"), t("explain.needed"), t("explain.state")],
     one.conditions.map((each) => [each.what, shown(each.measured), `${each.bound ?? ""} ${shown(each.wanted)}`, stateMark(each.state)]), { numbers: [1] }));
 
 const finding = (one) => el("details", {},
-  el("summary", {}, marks.severity(one.severity ?? "none"), " ", one.about, " ",
+  el("summary", {}, marks.severity(one.severity ?? "none"), " ", what(one), ", ",
     t("explain.judged", { time: clock(one.judged_at), score: one.score, accounts: count(one.accounts), posts: count(one.posts) })),
   one.template && el("blockquote", { class: "template" }, withSlots(one.template)),
   table(t("explain.rule"), [t("explain.rule"), t("explain.points"), t("explain.state"), t("explain.measured"), t("explain.needed")],
@@ -42,6 +65,13 @@ const finding = (one) => el("details", {},
       Object.entries(rule.numbers ?? {}).map(([name, number]) => `${name} ${shown(number)}`).join(", "), rule.needed]), { numbers: [1] }),
   one.traits?.length > 0 && traits(one.traits.map((trait) => ({ sentence: null, ...trait }))),
   one.alerts?.length > 0 && el("p", {}, el("a", { href: link("case", one.alerts[0].case_id) }, t("top.case"))));
+
+/** What was judged: a text by its beginning, since its id says nothing. */
+function what({ about: subject, template }) {
+  const [kind, ...value] = subject.split(":");
+  if (kind === "hashtag") return `#${value.join(":")}`;
+  return kind === "text" && template ? withSlots(template.length > LONGEST ? `${template.slice(0, LONGEST)}…` : template) : `${named("kind", kind)} ${value.join(":")}`;
+}
 
 const stateMark = (state) => el("span", { class: `chip ${state.replaceAll(" ", "_")}` }, named("explain.state", state.replaceAll(" ", "_")));
 

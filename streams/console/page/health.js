@@ -2,9 +2,10 @@
 
 import { el } from "./dom.js";
 import { dayAndMinute, measure, said, utc } from "./format.js";
-import { t } from "./i18n.js";
+import { named, t } from "./i18n.js";
 import { loadedView } from "./loaded.js";
 import * as marks from "./marks.js";
+import { room } from "./room.js";
 import { table } from "./table.js";
 
 export const healthView = () => loadedView({ title: "healthpage.title", path: "/api/health", draw, on: "now" });
@@ -19,8 +20,8 @@ const draw = ({ state, reasons, figures, workers, gaps }) => [
     el("dd", {}, one.value === null ? t("healthpage.unknown") : [el("span", { class: "number" }, measure(one.value)), " ", el("span", { class: "unit" }, one.unit)])))),
   el("h2", {}, t("healthpage.workers")),
   workers.length ? table(t("healthpage.workers"), ["worker", "state", "tasks", "lag", "since"].map((key) => t(`healthpage.${key}`)),
-    workers.map((one) => [el("strong", {}, one.name), one.state, measure(one.tasks), measure(one.lag), moment(one.since)]), { numbers: [2, 3] })
-    : el("p", {}, t("healthpage.no_workers")),
+    workers.map((one) => [el("strong", {}, one.name), named("worker_state", one.state), measure(one.tasks), measure(one.lag), moment(one.since)]), { numbers: [2, 3] })
+    : el("p", {}, t(room.me?.mode === "kafka" ? "healthpage.not_named" : "healthpage.no_workers")),
   el("h2", {}, t("healthpage.gaps")),
   gaps.length ? table(t("healthpage.gaps"), ["start", "end", "why"].map((key) => t(`healthpage.${key}`)), gaps.map((one) => [moment(one.start), moment(one.end), said(one.why)]))
     : el("p", {}, t("healthpage.no_gaps")),

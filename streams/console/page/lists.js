@@ -16,7 +16,8 @@ const draw = ({ lists, pushed }) => [
     Object.entries(one.kinds).map(([kind, n]) => el("span", { class: "tag" }, `${named("kind", kind)} ${count(n)}`)),
   ]), { numbers: [2] }) : empty(t("lists.none")),
   el("h2", {}, t("lists.pushed")),
-  pushed.length ? table(t("lists.pushed"), [t("top.value"), t("lists.share")], pushed.map((one) => [
-    [el("span", { class: "tag" }, named("kind", one.kind)), " ", el("a", { href: link("explain", one.kind, one.value) }, one.value)], percent(one.share),
-  ]), { numbers: [1] }) : el("p", {}, t("lists.none_pushed")),
+  pushed.length ? table(t("lists.pushed"), [t("top.value"), t("lists.share"), t("board.accounts"), t("board.posts"), t("top.state")], pushed.map((one) => [
+    [el("span", { class: "tag" }, named("kind", one.kind)), " ", el("a", { href: link("explain", one.kind, one.value) }, one.kind === "hashtag" ? `#${one.value}` : one.value)],
+    percent(one.share), count(one.accounts), count(one.posts), el("a", { class: "small", href: link("case", one.case_id) }, t("top.case")),
+  ]), { numbers: [1, 2, 3] }) : el("p", {}, t("lists.none_pushed")),
 ];

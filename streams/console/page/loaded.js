@@ -17,7 +17,7 @@ export function loadedView({ title, lead = null, path, draw, on = null, waiting 
     again = null;
     try {
       const answer = await get(path);
-      if (!ears.signal.aborted && !content.contains(document.activeElement)) content.replaceChildren(...[draw(answer)].flat().filter(Boolean));
+      if (!ears.signal.aborted && !content.contains(document.activeElement)) content.replaceChildren(...[draw(answer)].flat(Infinity).filter(Boolean));
     } catch (error) {
       content.replaceChildren(failed(error, load));
     }

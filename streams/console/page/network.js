@@ -8,6 +8,9 @@ import { table } from "./table.js";
 
 const MARGIN = 26;
 const LONGEST = 30;
+const LETTER = 6.6; // pixels, about
+const LINE = 15;
+const SHAPE = 14;
 const SHAPES = { // around 0,0, about one unit wide; each kind is known by its shape, not by its colour
   account: null,
   post: "M-1-1h2v2h-2z",
@@ -45,6 +48,8 @@ function picture({ nodes, edges }, positions, width) {
   const lines = known.map((edge) => [edge, svg("path", { d: `M${at.get(edge.a).map(round).join(" ")}L${at.get(edge.b).map(round).join(" ")}`, class: edge.weight > 2 ? "tie heavy" : "tie" })]);
   const largest = Math.max(1, ...nodes.map((node) => node.size ?? 1));
   const marks = [...nodes].sort((a, b) => (a.kind !== "account") - (b.kind !== "account")).map((node) => [node, nodeMark(node, at.get(node.id), ties.get(node.id).size - 1, largest, width)]);
+  const legible = withRoom(nodes, at, width);
+  for (const [node, mark] of marks) mark.classList.toggle("mute", !legible.has(node.id));
   const light = (id) => {
     const near = id === null ? null : ties.get(id);
     for (const [node, mark] of marks) mark.classList.toggle("dim", near !== null && !near.has(node.id));
@@ -59,10 +64,28 @@ function picture({ nodes, edges }, positions, width) {
     lines.map(([, mark]) => mark), marks.map(([, mark]) => mark));
 }
 
+/** The things whose labels fit beside those of larger ones; the other labels wait to be pointed at. */
+function withRoom(nodes, at, width) {
+  const fits = new Set();
+  const things = nodes.filter(({ kind }) => kind !== "account" && kind !== "post"); // the largest first
+  const taken = things.map(({ id }) => { const [x, y] = at.get(id); return { id, from: x - SHAPE, to: x + SHAPE, y }; });
+  for (const { id, label } of things) {
+    const [x, y] = at.get(id);
+    const wide = SHAPE + Math.min(LONGEST, label.length) * LETTER;
+    const box = { id, from: isLeft(x, width) ? x - wide : x, to: isLeft(x, width) ? x : x + wide, y };
+    if (taken.some((other) => other.id !== id && box.from < other.to && other.from < box.to && Math.abs(y - other.y) < LINE)) continue;
+    taken.push(box);
+    fits.add(id);
+  }
+  return fits;
+}
+
+const isLeft = (x, width) => x > width * 0.7;
+
 function nodeMark(node, [x, y], ties, largest, width) {
   const radius = node.kind === "account" ? 3.5 + 3 * Math.sqrt((node.size ?? 1) / largest) : 7 + 4 * Math.sqrt((node.size ?? 1) / largest);
   const words = node.label.length > LONGEST ? `${node.label.slice(0, LONGEST - 1)}…` : node.label;
-  const left = x > width * 0.7;
+  const left = isLeft(x, width);
   return svg("g", { class: `node ${node.kind}`, "data-node": node.id, transform: `translate(${round(x)} ${round(y)})` },
     svg("title", {}, t("case.network.node", { kind: named("kind", node.kind), label: node.label, n: count(ties) })),
     drawnShape(node.kind, radius),

@@ -2,12 +2,12 @@
 
 import { el, svg } from "./dom.js";
 import { clock, count, minute, span, utc } from "./format.js";
-import { named, t } from "./i18n.js";
+import { named, t, tn } from "./i18n.js";
 import { table } from "./table.js";
 
 const LEFT = 40;
 const RIGHT = 12;
-const TOP = 22;
+const TOP = 34;
 const BARS = 120;
 const BAND = 15;
 const MOST_WINDOWS = 8;
@@ -25,7 +25,7 @@ export function timeline(line) {
   holder.append(picture(line, shown, 900));
   return [
     holder,
-    windows.length > shown.length && el("p", { class: "small" }, t("case.timeline.more", { n: count(windows.length - shown.length) })),
+    windows.length > shown.length && el("p", { class: "small" }, tn("case.timeline.more", windows.length - shown.length, count(windows.length - shown.length))),
     el("details", {}, el("summary", {}, t("case.timeline.as_table")), asTable(line)),
   ];
 }

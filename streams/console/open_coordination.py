@@ -1,0 +1,26 @@
+"""Groups that act together openly, as the page lists them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from detectors.open_groups import OpenGroup, OpenGroups
+
+MOST_OPEN = 200
+
+
+def listed_openly(groups: OpenGroups) -> list[dict[str, Any]]:
+    """One row for each group, those of the most accounts first."""
+    return [_row(group) for group in groups.largest()[:MOST_OPEN]]
+
+
+def _row(group: OpenGroup) -> dict[str, Any]:
+    return {
+        "kind": group.kind,
+        "subject": str(group.subject),
+        "template": group.template,
+        "accounts": group.accounts,
+        "posts": None,
+        "en": group.why[0],
+        "fr": group.why[1],
+    }
