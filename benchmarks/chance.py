@@ -1,6 +1,6 @@
 """How often traits are seen where there is nothing but chance, and in ordinary communities.
 
-    python benchmarks/chance.py [--groups 1000] [--seed 1] [--only NAME] [--json]
+    python benchmarks/chance.py [--groups 1000] [--seed 1] [--only STREAM] [--trait NAME] [--json]
 
 Random groups, of 10 to 200 accounts (evenly by the logarithm), are drawn from organic streams; half of them
 from accounts of one usual language, where these are known. For each trait: the share of the groups it could
@@ -21,7 +21,9 @@ Streams:
   once;
 * ``retweets``: voterfraud2020, whose retweeters have a minute of creation for half of the rows; its
   communities are those who retweeted one account. Nobody says that all of them are organic;
-* ``simulated``: the shipped scenario of an ordinary day, which has all columns and nobody who attacks.
+* ``simulated``: the shipped scenario of an ordinary day, which has all columns and nobody who attacks;
+* ``commented``: the same day, on which accounts drawn at random, one in a hundred, comment something twenty
+  times, once a minute: without them nobody does.
 
 ``politicians`` has two authors, and no groups. The data is found by VIGIE_SHARED_DATA, or in ../shared/data.
 """
@@ -35,7 +37,7 @@ import json
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -57,14 +59,19 @@ from detectors.events import (  # noqa: E402
 from detectors.findings import account_key  # noqa: E402
 from detectors.looks import Look, account_hash  # noqa: E402
 from detectors.text import read_entities  # noqa: E402
+from detectors.traits import TRAITS, Trait  # noqa: E402
 from detectors.traits.testing import MINUTE_MS, Traits, TraitSettings  # noqa: E402
 from streams.simulate import load_scenario, simulate  # noqa: E402
 from streams.sources.formats import open_source  # noqa: E402
 
 DATA = Path(os.environ.get("VIGIE_SHARED_DATA") or ROOT.parent / "shared" / "data")
 LEVELS = (0.05, 0.01)
+SIMULATED = ("simulated", "commented")
+"""Streams that need no data."""
 SMALLEST, LARGEST = 10, 200
 MOST_COMMUNITIES = 300
+COMMENTING, COMMENTS = 100, 20
+"""One in so many accounts comments, with so many posts."""
 _HOUR = 60
 
 
@@ -191,6 +198,26 @@ def simulated(seed: int) -> Stream:
     return of_posts("simulated", posts)
 
 
+def commented(seed: int) -> Stream:
+    """The ordinary day, with people in it who comment something line by line, whoever they are."""
+    rng = Random(seed)
+    posts = [decode_line(one.line) for one in simulate(load_scenario("ordinary-day"), seed)]
+    authors = {post.author_id: post for post in posts}
+    for post in rng.sample(list(authors.values()), len(authors) // COMMENTING):
+        for minute in range(COMMENTS):
+            time_ms = post.time_ms + minute * 60_000 + rng.randrange(-15_000, 15_000)
+            posts.append(copied(post, f"{post.id}-{minute}", time_ms))
+    return of_posts("commented", sorted(posts, key=lambda post: (post.time_ms, post.id)))
+
+
+def copied(post: Post, post_id: str, time_ms: int) -> Post:
+    """The same account's words at another time."""
+    line = {"id": post_id, "platform": post.platform, "author_id": post.author_id, "created_at": time_ms}
+    made = from_mapping(line | {"text": post.text, "lang": post.lang})
+    made.author = post.author
+    return made
+
+
 def rows(path: Path) -> Iterator[dict[str, str]]:
     with gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
         yield from csv.DictReader(lines)
@@ -282,13 +309,13 @@ class Counts:
 
 
 def measured(
-    stream: Stream, groups: Iterable[tuple[str, Group]], communities: Communities
+    stream: Stream, groups: Iterable[tuple[str, Group]], communities: Communities, chosen: Sequence[Trait]
 ) -> dict[str, dict[str, float | int]]:
-    """For each trait its rates over these groups; each is tested once."""
+    """For each of these traits its rates over these groups; each is tested once."""
     counts: dict[str, Counts] = defaultdict(Counts)
     any_found = total = 0
     for name, group in groups:
-        traits = Traits(TraitSettings())
+        traits = Traits(TraitSettings(), chosen)
         traits._volume = stream.volume
         results = traits.test(name, group.accounts, group.minutes, stream.album, communities, stream.now_ms)
         if group.of_one_language:  # drawn to be so: what is tested by language alone is no question then
@@ -339,10 +366,12 @@ def streams(seed: int) -> dict[str, Callable[[], Stream]]:
         "profiles": profiles,
         "retweets": retweets,
         "simulated": lambda: simulated(seed),
+        "commented": lambda: commented(seed),
     }
 
 
-def tables(count: int, seed: int, only: str | None) -> dict[str, Any]:
+def tables(count: int, seed: int, only: str | None, trait: str | None) -> dict[str, Any]:
+    chosen = [one for one in TRAITS if trait in (None, one.name)]
     found: dict[str, Any] = {}
     for name, made in streams(seed).items():
         if only in (None, name):
@@ -352,9 +381,9 @@ def tables(count: int, seed: int, only: str | None) -> dict[str, Any]:
             groups = groups[:MOST_COMMUNITIES]
             found[name] = {
                 "accounts": len(stream.album),
-                "random groups": measured(stream, random_groups(stream, count, seed), Communities()),
-                "communities": measured(stream, groups, Communities()),
-                "communities, against each other": measured(stream, groups, known(stream)),
+                "random groups": measured(stream, random_groups(stream, count, seed), Communities(), chosen),
+                "communities": measured(stream, groups, Communities(), chosen),
+                "communities, against each other": measured(stream, groups, known(stream), chosen),
             }
     return found
 
@@ -378,12 +407,13 @@ def main() -> int:
     parser.add_argument("--groups", type=int, default=1000, help="random groups a stream (default 1000)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", help="one stream")
+    parser.add_argument("--trait", choices=[one.name for one in TRAITS], metavar="NAME", help="one trait")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     arguments = parser.parse_args()
-    if not (DATA / "accounts").is_dir() and arguments.only != "simulated":
+    if not (DATA / "accounts").is_dir() and arguments.only not in SIMULATED:
         print("The shared data is not here: nothing measured. Set VIGIE_SHARED_DATA to its folder.")
         return 0
-    found = tables(arguments.groups, arguments.seed, arguments.only)
+    found = tables(arguments.groups, arguments.seed, arguments.only, arguments.trait)
     if arguments.json:
         print(json.dumps(found, indent=2))
     else:

@@ -5,8 +5,9 @@
 Each scenario (docs/scenarios.md) is made and goes through the pipeline at its default settings, with the
 list that belongs to it. Told of each operation: whether it was alerted, how soon after its third post in
 event time, by which detectors, in how many cases, how many of the accounts in its alerts are its own, and
-which of the signs that the case is known for stand in the alerts. Told of each look-alike: its alerts,
-whether it was shown as open coordination, and the highest score that any of its findings reached.
+which of the signs that the case is known for stand in the alerts. Told of each look-alike: its alerts, what
+any warning says, whether it was shown as open coordination, and the highest score that any of its findings
+reached.
 
 An alert belongs to the operation or look-alike that has half of the posts it shows; one that shows no posts,
 to the operation that has half of its accounts. What is left belongs to ordinary people.
@@ -43,7 +44,7 @@ from streams.sources.posts import decode_item  # noqa: E402
 BATCH = 1000
 ORDINARY = "ordinary people"
 SEVERITIES = ("notice", "warning", "critical")
-OUTSIDE = frozenset({"cover", "before", "source", "suspended"})
+OUTSIDE = frozenset({"cover", "source", "suspended"})
 """Roles of posts with which an operation has not begun, or shows nothing of itself."""
 
 
@@ -134,6 +135,15 @@ class Told:
         reached = (name for name in highest.values() if SEVERITIES.index(name) >= SEVERITIES.index(least))
         return Counter(reached)
 
+    def warnings(self) -> list[str]:
+        """What the first warning of each case says."""
+        said: dict[str, str] = {}
+        for alert in self.alerts:
+            data = alert["data"]
+            if data["severity"] != SEVERITIES[0]:
+                said.setdefault(data["case_id"], f"{alert['time']}, {data['score']}: {data['summary']['en']}")
+        return list(said.values())
+
 
 class Watch:
     """The pipeline over one scenario, and what it says of whom.
@@ -178,7 +188,7 @@ class Watch:
         for post in self.simulation.posts():
             batch.append(decode_item(post.line))
             self.posts += bool(post.id)
-            if post.truth is not None:
+            if post.truth is not None and post.truth.role != "before":  # what was said months ago is nobody's
                 operation, role = post.truth
                 self.owners[post.id] = operation
                 if role != INNOCENT and role not in OUTSIDE and len(self.times[operation, role]) < 3:
@@ -255,6 +265,7 @@ class Watch:
             "lookalike": name,
             "posts": Counter(self.owners.values())[name] if name != ORDINARY else None,
             "alerts": {severity: told.cases("notice")[severity] for severity in SEVERITIES},
+            "warnings": told.warnings(),
             "open": sorted(told.open_kinds),
             "highest": {"score": score, "detector": detector, "reasons": list(reasons)},
         }
@@ -341,7 +352,8 @@ def show(outcome: dict[str, Any]) -> None:
         print(
             f"  {row['operation']:16} {'found' if row['found'] else 'MISSED':7} {row['severity'] or '-':9}"
             f"{row['cases']:>3} cases  own accounts {own:>5}  signs {seen}/{len(row['signs'])}"
-            f"  delay {_minutes(row['delay_minutes'])} (notice {_minutes(row['notice_minutes'])})"
+            f"  from the third post {_minutes(row['delay_minutes'])}"
+            f" (notice {_minutes(row['notice_minutes'])})"
         )
         print(f"{'':19}by {', '.join(row['detectors']) or 'nobody'}")
         missing = [sign for sign, found in row["signs"].items() if not found]
@@ -362,6 +374,8 @@ def show(outcome: dict[str, Any]) -> None:
             f"  {row['lookalike']:18} {posts:>7}  alerts: {alerts:22} highest: {nearest:28}"
             f"{'open: ' + ', '.join(row['open']) if row['open'] else ''}"
         )
+        for said in row["warnings"]:
+            print(f"{'':19}WARNED at {said}")
 
 
 def _minutes(minutes: float | None) -> str:

@@ -112,7 +112,10 @@ def render(
             "coverage": {
                 "sampling": coverage.sampling,
                 "filter": coverage.filter,
-                "gaps": [_window(*gap) for gap in coverage.gaps],
+                "gaps": [
+                    _window(gap.start_ms, gap.end_ms) | {"source": gap.source, "reason": gap.reason}
+                    for gap in coverage.gaps
+                ],
             },
             "relevance": _relevance(case, subjects, watch),
             "not_proved": [_both(text) for text in (*not_proved(case), not_whole(coverage)) if text],

@@ -9,7 +9,7 @@ from zlib import crc32
 
 import msgspec
 
-from detectors.events import CANARY, Post, Profile, Status, milliseconds
+from detectors.events import CANARY, Change, Post, Profile, Status, milliseconds
 from detectors.findings import Member, Subject, account_key, platform_of, post_key
 from detectors.lists import PUSHING
 from detectors.looks import Look
@@ -155,13 +155,15 @@ class Background(msgspec.Struct, array_like=True, frozen=True):
     """What became of accounts and posts."""
     looks: list[Look] = []
     """How accounts look that posted, each now and then, see `detectors.looks`."""
+    told: list[Change] = []
+    """What sources said of themselves: gaps and filters."""
 
 
 def whole(parts: Sequence[Background]) -> Background:
     """The background of one tick from all accounts.
 
     >>> whole([Background(posts=2), Background(posts=3, shed=1)])
-    Background(accounts=0, total=0, posts=5, shed=1, fates=[], looks=[])
+    Background(accounts=0, total=0, posts=5, shed=1, fates=[], looks=[], told=[])
     """
     if len(parts) == 1:
         return parts[0]
@@ -172,6 +174,7 @@ def whole(parts: Sequence[Background]) -> Background:
         sum(part.shed for part in parts),
         [fate for part in parts for fate in part.fates],
         [look for part in parts for look in part.looks],
+        [change for part in parts for change in part.told],
     )
 
 
@@ -292,6 +295,8 @@ class SignalBatch:
     """Of each post the kind of its author's entry in the room's lists; empty where there is none."""
     promotions: list[PromotionSignal] = field(default_factory=list)
     """Of the promoted posts of this tick."""
+    changes: Sequence[Change] = ()
+    """What came of the stream beside them, in canonical order."""
 
     def signals(self) -> Signals:
         """The same as one signal a (post, subject)."""

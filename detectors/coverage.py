@@ -1,4 +1,4 @@
-"""What an alert could not see: what the source left out, what was shed, and when nothing came."""
+"""What an alert could not see: what the source left out, what was shed, and when posts are missing."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from typing import Annotated, NamedTuple
 
 import msgspec
 
-from detectors.gaps import MINUTE_MS, Gap, Gaps
+from detectors.gaps import KEPT, MINUTE_MS, Gap, Gaps
 from detectors.rules.sentences import NBSP, THIN, Both, count, count_fr, shortened
+from detectors.sources import Sources
 
 BEFORE_MS = 60 * MINUTE_MS
 """How long before its first post an alert is concerned by a gap: detectors look back over an hour at most."""
 LONGEST_FILTER = 2000
 """Characters of a filter at most."""
 _SHOWN_FILTER = 120
+_SHOWN_SOURCES, _SHOWN_SOURCE = 3, 40
 
 
 class CoverageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the room knows of its source, which no post tells."""
+    """What the room knows of its source, which no post tells. It goes before what sources say themselves."""
 
     filter: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_FILTER)] | None = None
     """Query or rule that chose the posts, in the source's own words."""
@@ -37,7 +39,12 @@ class Coverage(NamedTuple):
 
 
 def coverage_of(
-    settings: CoverageSettings, gaps: Gaps, first_ms: int, at_ms: int, judged: float | None = None
+    settings: CoverageSettings,
+    gaps: Gaps,
+    sources: Sources,
+    first_ms: int,
+    at_ms: int,
+    judged: float | None = None,
 ) -> Coverage:
     """What an alert could not see.
 
@@ -46,6 +53,8 @@ def coverage_of(
     settings : CoverageSettings
     gaps : Gaps
         Of the stream up to `at_ms`.
+    sources : Sources
+        What they have said up to then.
     first_ms : int
         The first post of the alert.
     at_ms : int
@@ -55,13 +64,22 @@ def coverage_of(
 
     Examples
     --------
-    >>> coverage_of(CoverageSettings(sampling=0.01), Gaps(tick_ms=5000), 0, 5000, judged=0.9)
+    >>> coverage_of(CoverageSettings(sampling=0.01), Gaps(tick_ms=5000), Sources(), 0, 5000, judged=0.9)
     Coverage(sampling=0.009, filter=None, gaps=())
     """
-    known = [share for share in (settings.sampling, judged) if share is not None]
+    chosen = sources.chosen()
+    given = chosen.sampling if settings.sampling is None else settings.sampling
+    known = [share for share in (given, judged) if share is not None]
     # Significant digits, so that a sample of few does not become one of none.
     sampling = float(f"{math.prod(known):.4g}") if known else None
-    return Coverage(sampling, settings.filter, gaps.within(first_ms - BEFORE_MS, at_ms))
+    chosen_by = settings.filter or (shortened(chosen.filter, LONGEST_FILTER) if chosen.filter else None)
+    window = first_ms - BEFORE_MS, at_ms
+    missing = sorted([*gaps.within(*window), *sources.within(*window)], key=_place)
+    return Coverage(sampling, chosen_by, tuple(missing[-KEPT:]))
+
+
+def _place(gap: Gap) -> tuple[int, int, str]:
+    return gap.end_ms, gap.start_ms, gap.source or ""
 
 
 def not_whole(coverage: Coverage) -> Both | None:
@@ -95,11 +113,23 @@ def _missing(coverage: Coverage) -> Iterator[Both]:
             f"{share}% of its posts were judged",
             f"{share.replace('.', ',')}{NBSP}% de ses messages ont été jugés",
         )
-    if coverage.gaps:
-        gaps = len(coverage.gaps)
-        minutes = round(sum(gap.end_ms - gap.start_ms for gap in coverage.gaps) / MINUTE_MS)
+    if silences := [gap for gap in coverage.gaps if gap.source is None]:
+        english, french = _length(silences)
+        yield f"nothing came for {english}", f"rien n'est arrivé pendant {french}"
+    if told := [gap for gap in coverage.gaps if gap.source is not None]:
+        names = sorted({shortened(gap.source or "", _SHOWN_SOURCE) for gap in told})
+        shown = ", ".join(names[:_SHOWN_SOURCES]) + ", …" * (len(names) > _SHOWN_SOURCES)
+        english, french = _length(told)
         yield (
-            f"nothing came for {count(minutes)} minute{'s' * (minutes != 1)} ({gaps} gap{'s' * (gaps != 1)})",
-            f"rien n'est arrivé pendant {count_fr(minutes)} minute{'s' * (minutes > 1)} "
-            f"({gaps} interruption{'s' * (gaps > 1)})",
+            f"of {shown}, posts of {english} are missing",
+            f"de {shown}, les messages de {french} manquent",
         )
+
+
+def _length(gaps: list[Gap]) -> Both:
+    """How long some gaps are together, and how many they are."""
+    minutes = max(1, round(sum(gap.end_ms - gap.start_ms for gap in gaps) / MINUTE_MS))
+    return (
+        f"{count(minutes)} minute{'s' * (minutes != 1)} ({len(gaps)} gap{'s' * (len(gaps) != 1)})",
+        f"{count_fr(minutes)} minute{'s' * (minutes > 1)} ({len(gaps)} interruption{'s' * (len(gaps) > 1)})",
+    )

@@ -130,12 +130,38 @@ Status = Literal["active", "suspended", "deleted", "protected", "deactivated"]
 """What a network says has become of an account."""
 
 
+GapReason = Literal["silent", "lost", "too_much", "late", "refused", "unreachable"]
+"""Why posts of a time are missing: nothing came, where chance leaves no such silence; the network offers them
+no more; more was missed than is asked for; they came back when their time was judged; the source does not let
+itself be read; it cannot be reached."""
+
+
+class Missing(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A time of which a source could not give all."""
+
+    start_ms: int
+    end_ms: int
+    reason: GapReason = "lost"
+
+
+class Chosen(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What chose the posts that a source gives, out of those that there are."""
+
+    filter: str | None = None
+    """Query or rule, in the source's own words."""
+    sampling: float | None = None
+    """Share of the posts that it gives."""
+
+
 class Change(msgspec.Struct, kw_only=True, gc=False):
-    """What is no post but became of one, or of an account: a deletion, a status, a new profile."""
+    """What is no post but became of one, or of an account: a deletion, a status, a new profile.
+
+    Or what a source says of itself: a gap in what it gave, what chooses its posts.
+    """
 
     platform: str
     time_ms: int
-    event: Literal["deletion", "account", "profile"]
+    event: Literal["deletion", "account", "profile", "gap", "filter"]
     author_id: str | None = None
     """None where the network says only which post is gone."""
     post_id: str | None = None
@@ -144,6 +170,12 @@ class Change(msgspec.Struct, kw_only=True, gc=False):
     """Of an account."""
     author: Profile | None = None
     """Of a profile."""
+    source: str | None = None
+    """Which source speaks: the network, or one instance of it."""
+    missing: Missing | None = None
+    """Of a gap."""
+    chosen: Chosen | None = None
+    """Of a filter."""
 
     @property
     def id(self) -> str:
@@ -152,7 +184,14 @@ class Change(msgspec.Struct, kw_only=True, gc=False):
         >>> Change(platform="x", time_ms=5, event="deletion", post_id="7").id
         'deletion 5 7'
         """
-        return f"{self.event} {self.time_ms} {self.post_id or self.author_id}"
+        if self.missing is not None:
+            return f"{self.event} {self.missing.start_ms} {self.missing.end_ms} {self.source}"
+        return f"{self.event} {self.time_ms} {self.post_id or self.author_id or self.source}"
+
+    @property
+    def of_source(self) -> bool:
+        """Whether a source says this of itself."""
+        return self.source is not None
 
 
 Item = Post | Change

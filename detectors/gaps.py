@@ -27,7 +27,8 @@ What it misses
     Silences under two minutes, which may have no whole minute in them; any in a stream with so few posts that
     a tenth of its minutes are empty (about two a minute), and in the first five minutes and those after a
     gap. What fails slowly looks like a night, and a source that gives a tenth of its posts like a quiet hour:
-    only the source could tell. Where several networks flow together, the others fill the silence of one.
+    only the source could tell. Where several networks flow together, the others fill the silence of one: that
+    too is for the sources to tell (`detectors.sources`).
 
 What it does not prove
     Why there was nothing, nor that anything was lost: a network may have been down for everybody, the stream
@@ -42,7 +43,7 @@ Examples
 >>> [(gap.start_ms / 60_000, gap.end_ms / 60_000) for gap in gaps.within(0, 7_200_000)]
 [(10.0, 17.0), (70.0, 77.0)]
 >>> gaps.within(7_200_000, 7_320_000)  # and nothing has come since
-(Gap(start_ms=7200000, end_ms=7320000),)
+(Gap(start_ms=7200000, end_ms=7320000, source=None, reason='silent'),)
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
+from detectors.events import GapReason
 from detectors.state import Changes, Record, Saved, Sheet, refusing
 
 MINUTE_MS = 60_000
@@ -64,10 +66,16 @@ KEPT = 20
 
 
 class Gap(NamedTuple):
-    """A time without posts: from the end of the last tick that had one to the beginning of the next."""
+    """A time without posts: from the end of the last tick that had one to the beginning of the next.
+
+    Or one of which a source says itself that it could not give all (`detectors.sources`).
+    """
 
     start_ms: int
     end_ms: int
+    source: str | None = None
+    """Which source; None for a silence of the whole stream."""
+    reason: GapReason = "silent"
 
 
 class _Gaps(Record, tag="gaps"):

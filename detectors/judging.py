@@ -30,6 +30,7 @@ from detectors.looks import account_hash
 from detectors.open_groups import OpenGroups
 from detectors.pairs import PairSettings, Repeated, Repetition
 from detectors.severity import NOTICE, assess
+from detectors.sources import Sources
 from detectors.state import Changes, Record, Saved, Sheet, merged, refusing
 from detectors.traits.results import TraitResult
 from detectors.traits.testing import Traits, TraitSettings
@@ -120,6 +121,7 @@ class Judge:
         self.fate = Fate(settings.fate)
         self.purges = PurgesTogether(settings.purges)
         self.gaps = Gaps(settings.time.tick_s * 1000)
+        self.sources = Sources()
         self.album = Album(settings.album)
         self.communities = Communities(settings.communities)
         self.traits = Traits(settings.traits)
@@ -165,6 +167,7 @@ class Judge:
         )
         self.traits.count(background.posts, tick_ms)
         self.gaps.take(background.posts, tick_ms)
+        self.sources.take(background.told)
         self.repetition.take(repeated.ties, tick_ms)
         self.last_tick = tick_ms
         fates = sorted(background.fates, key=fate_order)
@@ -263,7 +266,8 @@ class Judge:
         self, settings: CoverageSettings, revision: Revision, judged: float | None = None
     ) -> Coverage:
         """What an alert could not see; `judged` is the share of the posts given that was, None for all."""
-        return coverage_of(settings, self.gaps, revision.case.first_seen_ms, revision.tick_ms, judged)
+        first_ms, at_ms = revision.case.first_seen_ms, revision.tick_ms
+        return coverage_of(settings, self.gaps, self.sources, first_ms, at_ms, judged)
 
     def _listed(self, finding: Finding) -> tuple[int, int]:
         """How many of the accounts the room's lists attribute, and how many they hold to amplify."""
@@ -290,6 +294,7 @@ class Judge:
             self.purges,
             self.open_groups,
             self.gaps,
+            self.sources,
             self.album,
             self.communities,
             self.traits,

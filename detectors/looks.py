@@ -48,7 +48,7 @@ class Look(msgspec.Struct, array_like=True, gc=False):
     metronome: int = UNKNOWN
     """1 where its posts come at equal distances."""
     one_a_minute: int = UNKNOWN
-    """1 where it posted once a minute, again and again."""
+    """1 where it posted once a minute, again and again; -1 where it posted too seldom to."""
     shift: int = UNKNOWN
     """1 where it is only ever active within the hours of one working shift."""
     followers: int = UNKNOWN

@@ -1,7 +1,8 @@
 """Event time: watermark, grace, ticks, and posts held until their tick can be judged.
 
 The rules are those of Flink and Beam. The *watermark* is the newest event time seen, less the *grace*. A
-post older than the watermark is *late*: it is counted and goes no further. A *tick* T is a multiple of
+post older than the watermark is *late*: it is counted and goes no further. What a source says of itself is
+heard whenever it comes. A *tick* T is a multiple of
 ``tick_ms``; it holds the posts of [T - tick_ms, T) and is judged once, when the watermark has passed it.
 Whether a post is late is decided post by post, so nothing depends on how the posts were batched.
 """
@@ -68,7 +69,11 @@ class Gate:
         for post in posts:
             at = post.time_ms
             if at < watermark:
-                self.late += 1
+                if isinstance(post, Change) and post.of_source:
+                    post.time_ms = watermark  # a gap that is over is known only now
+                    admitted.append(post)
+                else:
+                    self.late += 1
                 continue
             if at - grace > watermark:  # noqa: PLR1730 - max() takes longer
                 watermark = at - grace

@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import msgspec
 import orjson
 
-from detectors.events import Rejection, from_mapping
+from detectors.coverage import CoverageSettings
+from detectors.events import Chosen, Rejection, from_mapping
 from streams.embedded import Settings
 from streams.sources.formats import Reader, open_source
 from streams.sources.live.feed import Feed
@@ -37,8 +37,12 @@ def open_inputs(chosen: argparse.Namespace) -> list[Reader]:
     return readers
 
 
-def open_feed(name: str, in_force: Settings, place: str | Path | None, rejects: Rejects) -> Feed:
+def open_feed(
+    name: str, in_force: Settings, place: str | Path | None, rejects: Rejects, source: str | None = None
+) -> Feed:
     """A live network, read from where it was left off.
+
+    Its gaps and filters are told under the name of the source: that of the network if it has no other.
 
     Raises
     ------
@@ -50,22 +54,32 @@ def open_feed(name: str, in_force: Settings, place: str | Path | None, rejects: 
     client = NETWORKS[name].client(getattr(in_force, name))
     if place is not None:
         Path(place).parent.mkdir(parents=True, exist_ok=True)
-    return Feed(client, PlaceFile(place) if place is not None else None, on_rejected=rejects, notice=say)
+
+    def chosen() -> Chosen | None:
+        # Under pseudonyms only the room's own words: the rules of a network may name accounts.
+        rules = None if in_force.privacy.pseudonyms else client.chosen_by
+        return what_chooses(in_force.coverage, rules)
+
+    return Feed(
+        client,
+        PlaceFile(place) if place is not None else None,
+        on_rejected=rejects,
+        notice=say,
+        grace_ms=in_force.time.grace_s * 1000,
+        chosen=chosen,
+        source=source,
+    )
 
 
-def with_filter(name: str, in_force: Settings) -> Settings:
-    """The settings with what chooses the posts of a live network, unless the room says so itself.
+def what_chooses(coverage: CoverageSettings, rules: str | None = None) -> Chosen | None:
+    """What chooses the posts of a source, in the room's words or else its own; None where nothing is known.
 
-    Raises
-    ------
-    InputError
+    >>> what_chooses(CoverageSettings(sampling=0.1), "#debate")
+    Chosen(filter='#debate', sampling=0.1)
     """
-    from streams.sources.live.filters import filter_of  # noqa: PLC0415  as above
-
-    if in_force.coverage.filter or in_force.privacy.pseudonyms:  # rules may name accounts
-        return in_force
-    coverage = msgspec.structs.replace(in_force.coverage, filter=filter_of(getattr(in_force, name)))
-    return msgspec.structs.replace(in_force, coverage=coverage)
+    if coverage.filter is None and rules is None and coverage.sampling is None:
+        return None
+    return Chosen(filter=coverage.filter or rules, sampling=coverage.sampling)
 
 
 def default_place(name: str) -> Path:

@@ -22,7 +22,6 @@ from streams.command_inputs import (
     open_inputs,
     spare_inputs,
     tell_reading,
-    with_filter,
 )
 from streams.deliveries import Deliveries
 from streams.edges import Collected, as_csv, as_json
@@ -76,7 +75,6 @@ def watch(chosen: argparse.Namespace) -> int:
     spare_inputs(chosen)
     rejects = Rejects(chosen.rejects, quoting=not in_force.privacy.pseudonyms)
     feed = open_feed(chosen.source, in_force, chosen.place, rejects)
-    in_force = with_filter(chosen.source, in_force)
     # The feed ends as a file does: what was read is judged, and the numbers are told.
     with stopping(feed.close):
         return _judge(chosen, in_force, _Source(iter(feed), feed.tally, rejects, live=True, feed=feed))
@@ -101,7 +99,10 @@ def _judge(chosen: argparse.Namespace, in_force: Settings, source: _Source) -> i
     if pseudonyms is not None:
         source = source._replace(batches=pseudonyms.batches(source.batches))
     alert_file = AlertFile(chosen.alerts) if chosen.alerts else None
-    store = Store(chosen.store, write=True, kept=in_force.retention) if chosen.store else None
+    store = None
+    if chosen.store:
+        # A recording is replayed as if for the first time; a live network is gone on with.
+        store = Store(chosen.store, write=True, go_on=source.feed is not None, kept=in_force.retention)
     leading = Leading()
 
     def judged(one: Judged) -> None:
@@ -114,6 +115,8 @@ def _judge(chosen: argparse.Namespace, in_force: Settings, source: _Source) -> i
         on_judged=judged,
         on_batch=store.note_batch if store else None,
     )
+    if store is not None:
+        pipeline.accounts.recall(store.profiles(in_force.accounts.max_profiles))
     lists = ListFiles(chosen.lists or in_force.lists.files, say, *([pseudonyms.lists] if pseudonyms else []))
     pipeline.room.put(lists.load())
     if watch := chosen.watch or in_force.watch.file:

@@ -21,12 +21,14 @@ class PrivacySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How many days each kind of data is kept, in whatever store."""
+    """How many days each kind of data is kept, in whatever store, and how many profiles in a file."""
 
     posts_days: float = 30.0
     """Texts of posts, and what was counted of them by text, link, hashtag and account."""
     profiles_days: float = 30.0
     """Profiles, and the memory of accounts once no worker goes on with it."""
+    most_profiles: int = 500_000
+    """Profiles in a store at most; beyond it those seen longest ago go."""
     cases_days: float = 365.0
     """Alerts, and what was judged with its accounts and posts; the text in them goes with the posts."""
 
@@ -38,6 +40,8 @@ def problems(privacy: PrivacySettings, retention: RetentionSettings, kafka_hours
     if privacy.key and privacy.key_file:
         yield "privacy.key and privacy.key_file are both given: leave one of the two out"
     days = msgspec.structs.asdict(retention)
+    if days.pop("most_profiles") < 1:
+        yield "retention.most_profiles must be above 0"
     for name, value in days.items():
         if not 0 < value <= _MOST_DAYS:
             yield f"retention.{name} must be above 0, and {_MOST_DAYS:,} at most"

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import zstandard
 from aiohttp import WSMsgType, web
 
-from detectors.events import Item
+from detectors.events import Change, Item
 from streams.sources.live.feed import Feed
 
 PATIENCE_S = 15.0
@@ -71,6 +71,8 @@ class Followed:
     def __init__(self, feed: Feed, *, safe: bool = True, nap_s: float = 0.0) -> None:
         self.feed = feed
         self.items: list[Item] = []
+        """Without what the source says of itself."""
+        self.said: list[Change] = []
         self.batches: list[int] = []
         self.problem: Exception | None = None
         self._safe, self._nap_s = safe, nap_s
@@ -80,10 +82,11 @@ class Followed:
     def _follow(self) -> None:
         try:
             for batch in self.feed:
-                self.items += batch
+                self.items += [item for item in batch if not _of_source(item)]
+                self.said += [item for item in batch if _of_source(item)]
                 self.batches.append(len(batch))
                 if self._safe:
-                    self.feed.taken(len(self.items))
+                    self.feed.taken(len(self.items) + len(self.said))
                 time.sleep(self._nap_s)
         except Exception as problem:
             self.problem = problem
@@ -109,6 +112,10 @@ class Followed:
         self._thread.join(PATIENCE_S)
 
 
+def _of_source(item: Item) -> bool:
+    return isinstance(item, Change) and item.of_source
+
+
 @contextmanager
 def following(feed: Feed, **how) -> Iterator[Followed]:
     followed = Followed(feed, **how)
@@ -119,9 +126,9 @@ def following(feed: Feed, **how) -> Iterator[Followed]:
 
 
 def accounted(feed: Feed) -> None:
-    """Every message is one of post, change, unused, refused, repeated."""
+    """Every message is one of post, change, unused, refused, repeated; beside them the source has its say."""
     tally, counts = feed.tally, feed.counts
-    assert counts.received == tally.posts + tally.events + tally.rejected + counts.duplicates
+    assert counts.received + counts.said == tally.posts + tally.events + tally.rejected + counts.duplicates
 
 
 def half_frame(request: web.Request) -> None:
@@ -293,8 +300,12 @@ class Instance(Restartable):
         ]
 
     @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}"
 
     def write(self, status: dict) -> None:
         """A new status: in the timeline, and in the streams."""

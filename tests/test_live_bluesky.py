@@ -10,7 +10,7 @@ import zstandard
 from aiohttp import web
 from live_servers import FORMS, Jetstream, accounted, following, served, trained
 
-from detectors.events import Change
+from detectors.events import Change, Missing
 from detectors.groups.near_duplicates import NearDuplicateSettings
 from streams.embedded import Pipeline, Settings
 from streams.pacing import with_silence
@@ -153,7 +153,10 @@ def test_a_place_that_is_too_old_is_a_gap_that_is_told(form, tmp_path):
     server.oldest_us = server.log[0]["time_us"]
     with served(server), following_bluesky([server], form, file) as followed:
         followed.until_items(3)
-        assert list(followed.feed.counts.gaps) == [((now_us - 10_000_000) // 1000, server.oldest_us // 1000)]
+        ((start_ms, end_ms),) = followed.feed.counts.gaps
+        assert (start_ms, end_ms) == ((now_us - 10_000_000) // 1000, server.oldest_us // 1000)
+        (told,) = followed.said
+        assert (told.source, told.missing) == ("bluesky", Missing(start_ms=start_ms, end_ms=end_ms))
     accounted(followed.feed)
 
 
@@ -167,6 +170,7 @@ def test_a_server_that_refuses_an_old_place_is_followed_from_the_present(tmp_pat
         followed.until_items(2)
         assert followed.feed.counts.errors["CursorTooOld"] == 1
         assert followed.feed.counts.gaps_total == 1
+        assert [told.source for told in followed.said] == ["bluesky"]
 
 
 def test_a_server_that_finds_us_too_slow_is_joined_again():
@@ -312,7 +316,7 @@ def test_an_hour_of_silence_in_the_stream_is_a_gap_in_the_coverage_of_what_follo
         followed.until_items(2400)
         for _ in pipeline.feed(followed.items):
             pass
-    ((start_ms, end_ms),) = pipeline.judge.gaps.within(begin_us // 1000, now_us // 1000)
+    ((start_ms, end_ms, *_),) = pipeline.judge.gaps.within(begin_us // 1000, now_us // 1000)
     assert abs(start_ms - before[-1] // 1000) <= 10_000
     assert abs(end_ms - after[0] // 1000) <= 10_000
 

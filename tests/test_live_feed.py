@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from live_servers import accounted, following
 
-from detectors.events import from_mapping
+from detectors.events import Chosen, from_mapping
 from streams.sources.live import feed as feeds
 from streams.sources.live.feed import Feed
 from streams.sources.live.networks import NETWORKS
@@ -66,6 +66,23 @@ def test_everything_is_handed_on_in_order_and_counted():
         assert (name, refused.reason, refused.line) == ("scripted", "not_json", 2)
     accounted(feed)
     assert (feed.counts.received, feed.counts.duplicates) == (5, 1)
+
+
+def test_what_chooses_the_posts_is_said_before_the_first_and_when_it_changes():
+    rules = [None]
+    client = Scripted(range(40), wait_s=0.02)
+    chosen = lambda: Chosen(filter=rules[0]) if rules[0] else None  # noqa: E731
+    with following(Feed(client, chosen=chosen, source="night")) as followed:
+        followed.until_items(1)
+        assert followed.said == []
+        for number, rule in enumerate(("#a", "#b"), 1):
+            rules[0] = rule
+            followed.until(lambda wanted=number: len(followed.said) == wanted)
+        assert [(one.source, one.chosen.filter) for one in followed.said] == [
+            ("night", "#a"),
+            ("night", "#b"),
+        ]
+    accounted(followed.feed)
 
 
 def test_a_lonely_post_comes_within_a_second():

@@ -170,6 +170,31 @@ def test_a_burst_of_ten_thousand_from_several_senders_comes_whole():
     accounted(here.followed.feed)
 
 
+@pytest.mark.parametrize("part", [1, 50, 99])
+def test_of_a_request_that_is_cut_nothing_is_taken_and_sent_again_everything_is(part):
+    content = b"".join(map(line, range(20)))
+    with endpoint() as here:
+        with socket.create_connection(("127.0.0.1", here.port)) as sender:
+            head = f"POST /v1/posts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n"
+            head += f"Content-Length: {len(content)}\r\n\r\n"
+            sender.sendall(head.encode() + content[: len(content) * part // 100])
+        assert here.send(line(99))[0] == 200  # the endpoint goes on
+        assert [item.id for item in here.followed.items] == ["99"]
+        assert here.send(content)[0] == 200
+        assert [item.id for item in here.followed.items[1:]] == [str(n) for n in range(20)]
+    accounted(here.followed.feed)
+
+
+def test_a_sender_tells_what_is_missing_and_what_chose_its_posts():
+    gap = b'{"event":"gap","platform":"x","source":"desk","from":1714550400000,"to":1714550460000}\n'
+    rule = b'{"event":"filter","platform":"x","source":"desk","at":1714550400000,"filter":"#debate"}\n'
+    with endpoint() as here:
+        assert here.send(line(1) + gap + rule)[0] == 200
+        assert [told.event for told in here.followed.said] == ["gap", "filter"]
+    tally = here.followed.feed.tally
+    assert (tally.posts, tally.events, here.followed.feed.counts.received) == (1, 2, 3)
+
+
 def test_posts_from_the_future_are_refused():
     with endpoint() as here:
         here.send(line(1, created_at="2031-01-01T00:00:00Z") + line(2))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from aiohttp import web
 from live_servers import Instance, accounted, following, served
 
-from detectors.events import Change
+from detectors.events import Change, Missing
 from streams.sources.live.feed import Feed
 from streams.sources.live.mastodon import Mastodon
 from streams.sources.live.places import PlaceFile
@@ -40,10 +40,10 @@ def status(number, at_ms=None, home="example.net", id=None, **changes):
     }
 
 
-def following_mastodon(instances, file=None, notice=lambda _: None, **settings):
+def following_mastodon(instances, file=None, notice=lambda _: None, feed=None, **settings):
     quick = {"retry_s": 0.02, "longest_retry_s": 0.05, "rewind_s": 0.0, **settings}
     client = Mastodon(MastodonSettings(instances=", ".join(one.address for one in instances), **quick))
-    return following(Feed(client, file, notice=notice))
+    return following(Feed(client, file, notice=notice, **(feed or {})))
 
 
 def numbers(items):
@@ -155,6 +155,9 @@ def test_more_than_may_be_asked_for_is_a_gap_that_is_told():
         ((start, end),) = followed.feed.counts.gaps
         assert start == began + 80_000
         assert end > start
+        followed.until(lambda: followed.said)
+        missing = Missing(start_ms=start, end_ms=end, reason="too_much")
+        assert [(told.source, told.missing) for told in followed.said] == [(instance.host, missing)]
 
 
 def test_a_timeline_that_is_not_shown_leaves_a_gap():
@@ -183,6 +186,34 @@ def test_a_timeline_that_cannot_be_read_does_not_keep_from_the_stream():
         instance.write(status(1))
         followed.until_items(2)
         assert followed.feed.counts.errors["timeline_unreadable"] == 1
+
+
+def test_what_is_read_again_after_a_reconnection_is_dropped():
+    instance = Instance()
+    with served(instance), following_mastodon([instance], rewind_s=60.0) as followed:
+        open_streams(followed, instance)
+        for number in range(5):
+            instance.write(status(number))
+        followed.until_items(5)
+        instance.stop()
+        instance.timeline.append(status(5))
+        instance.start()
+        followed.until_items(6)
+        followed.until(lambda: followed.feed.counts.duplicates >= 5)
+        assert numbers(followed.items) == list(range(6))
+        assert followed.feed.counts.gaps_total == 0
+    accounted(followed.feed)
+
+
+def test_clocks_of_other_servers_that_are_ahead_do_not_bring_the_future():
+    instance = Instance()
+    with served(instance), following_mastodon([instance]) as followed:
+        open_streams(followed, instance)
+        instance.write(status(1, clock_ms() + 90_000))
+        instance.write({**status(2), "created_at": "2031-01-01T00:00:00.000Z"})
+        followed.until_items(2)
+        assert all(abs(item.time_ms - clock_ms()) < 5_000 for item in followed.items)
+        followed.until(lambda: followed.feed.tally.claims["ahead"] == 2)
 
 
 def test_rate_limits_are_waited_out():
@@ -223,6 +254,48 @@ def test_an_instance_that_refuses_is_left_and_the_others_go_on():
             assert followed.feed.counts.errors["http_401"] == 1
     assert "read:statuses" in told[0]
     assert "s3cret" not in "".join(told)
+
+
+def test_an_instance_that_is_away_while_another_goes_on_leaves_a_gap_that_is_told():
+    one, other = Instance(), Instance()
+    ahead_ms = [0]
+    with served(one, other):
+        clock = {"clock": lambda: clock_ms() + ahead_ms[0]}
+        with following_mastodon([one, other], feed=clock) as followed:
+            open_streams(followed, one, other)
+            one.write(status(0))
+            followed.until_items(1)
+            one.stop()
+            followed.until(lambda: followed.feed.counts.errors)
+            ahead_ms[0] = 200_000  # the other one goes on for minutes
+            other.write(status(1, clock_ms() + 200_000, home="two.example"))
+            followed.until(lambda: followed.said)
+            (told,) = followed.said
+            assert (told.source, told.missing.reason) == (one.host, "late")
+            # What the grace lets in when it is back is not missing.
+            assert 185_000 < told.missing.end_ms - told.missing.start_ms < 195_000
+            one.timeline.append(status(2, clock_ms() + 100_000))
+            one.start()
+            followed.until_items(3)
+            assert followed.feed.counts.gaps_total == 0
+    accounted(followed.feed)
+
+
+def test_what_an_instance_does_not_let_be_read_is_missing_for_as_long_as_others_go_on():
+    closed, open_ = Instance(token="s3cret-s3cret"), Instance()
+    ahead_ms = [0]
+    with served(closed, open_):
+        clock = {"clock": lambda: clock_ms() + ahead_ms[0]}
+        with following_mastodon([closed, open_], feed=clock) as followed:
+            open_streams(followed, open_)
+            followed.until(lambda: followed.feed.counts.errors["http_401"])
+            for minutes in (2, 4):
+                ahead_ms[0] = minutes * 60_000
+                open_.write(status(minutes, clock_ms() + ahead_ms[0]))
+                followed.until(lambda told=minutes // 2: len(followed.said) == told)
+    assert {told.source for told in followed.said} == {closed.host}
+    assert [told.missing.reason for told in followed.said] == ["refused"] * 2
+    assert len({told.missing.start_ms for told in followed.said}) == 1
 
 
 def test_where_all_refuse_there_is_no_point_in_going_on():

@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 from live_servers import XServer, accounted, following, served
 
+from detectors.events import Chosen
 from streams.sources.live.feed import Feed
 from streams.sources.live.places import PlaceFile
 from streams.sources.live.settings import XSettings
@@ -279,6 +280,21 @@ def test_rules_follow_the_file_without_a_new_connection(x, rules):
         rules.write_text("dogs\n")
         followed.until(lambda: values(x) == ["dogs"])
         assert followed.feed.counts.connections == 1
+
+
+def test_the_rules_in_force_are_said_before_the_tweets_that_they_chose(x, rules):
+    client = X(XSettings(token=TOKEN, rules=str(rules), server=x.address, rules_s=0.02))
+    before = client.chosen_by
+    with following(Feed(client, chosen=lambda: Chosen(filter=client.chosen_by))) as followed:
+        open_stream(followed)
+        x.write(tweet(1))
+        followed.until_items(1)
+        rules.write_text("cats lang:fr\n")
+        followed.until(lambda: client.chosen_by == "cats lang:fr")
+        x.write(tweet(2))
+        followed.until_items(2)
+        assert [one.chosen.filter for one in followed.said] == [before, "cats lang:fr"]
+    accounted(followed.feed)
 
 
 def test_a_bad_change_of_the_file_leaves_the_rules_in_force(x, rules):

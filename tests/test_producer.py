@@ -28,7 +28,7 @@ from live_servers import Jetstream, served
 from prometheus_client import CollectorRegistry, generate_latest
 from streams_of_posts import START_MS, planted, post
 
-from detectors.events import CANARY, REASONS, Post, decode_line
+from detectors.events import CANARY, REASONS, Change, Chosen, Missing, Post, decode_line
 from detectors.windows import Gate, TickBuffer, TimeSettings
 from streams import cli, metrics
 from streams.kafka import clients, producer, resume, topics
@@ -36,7 +36,7 @@ from streams.kafka.frames import Frame, decode_headers, lines_of, partition_of
 from streams.kafka.producer import Producer, Undelivered, produce
 from streams.kafka.settings import KafkaSettings
 from streams.sources.opening import InputError
-from streams.sources.posts import encode_post
+from streams.sources.posts import decode_item, encode_post
 from streams.sources.records import Tally
 
 POSTS = planted(7, chatter=300).posts
@@ -139,7 +139,7 @@ class Log:
         assert going is None or going._left < 0, "two frames of one partition on their way"
         frame = decode_headers(headers)
         assert frame is not None
-        self.frames[partition].append((frame, [decode_line(line) for line in lines_of(value, frame)]))
+        self.frames[partition].append((frame, [decode_item(line) for line in lines_of(value, frame)]))
         self._going[partition] = Future(self._asked(), self.problem)
         return self._going[partition]
 
@@ -453,6 +453,33 @@ def test_canaries_are_sent_in_time_and_are_nobodys_posts(monkeypatch):
         assert one.id == f"canary-{START_MS + 600_000 + 600_000}-{number}"
         assert one.received_at is not None
     assert (going.counts.read, going.counts.sent, going.counts.canaries, going.position) == (3, 3, 1, 3)
+
+
+def test_what_chooses_the_posts_is_said_once_before_them_and_is_none_of_them():
+    log = Log()
+    chosen = Chosen(filter="#debate lang:fr", sampling=0.1)
+    going = Producer(TIME, KafkaSettings(), "night", chosen=chosen, client=log)
+    going.take([post("1", "a", 0)])
+    going.take([post("2", "b", 7000)])
+    going.close(final=True)
+    items = [one for _, _, posts in log.records() for one in posts]
+    (told,) = (one for one in items if isinstance(one, Change))
+    assert (told.source, told.chosen, told.time_ms) == ("night", chosen, START_MS)
+    assert (len(items), going.counts.read, going.counts.sent, going.position) == (3, 2, 2, 2)
+
+
+def test_what_a_source_says_of_itself_is_heard_though_an_earlier_run_told_that_its_time_is_over():
+    log = Log()
+    earlier = {p: Frame(producer="night", position=5, watermark_ms=START_MS + 60_000) for p in range(4)}
+    going = Producer(TIME, KafkaSettings(), "night", earlier=earlier, again_from_start=False, client=log)
+    missing = Missing(start_ms=START_MS, end_ms=START_MS + 90_000)
+    gap = Change(platform="x", time_ms=START_MS, event="gap", source="x", missing=missing)
+    going.take([gap, post("1", "a", 30_000), post("2", "b", 95_000)])
+    going.close(final=True)
+    items = {one.id: one for _, _, posts in log.records() for one in posts}
+    assert items.keys() == {gap.id, "2"}
+    assert (items[gap.id].missing, items[gap.id].time_ms) == (missing, START_MS + 60_000)
+    assert going.gate.late == 1
 
 
 def test_a_stream_that_cannot_be_read_again_goes_on_where_it_was():

@@ -156,6 +156,8 @@ PARTS = {
     "groups/references.py",
     "groups/promoted_pages.py",
     "groups/tag.py",
+    "groups/target_evidence.py",
+    "groups/text_finding.py",
     "traits/chance.py",
     "traits/kinds.py",
     "traits/results.py",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -155,3 +157,23 @@ def test_a_stream_is_told_of_with_its_length(day):
     stream = false_alarms.watched("some", "simulated", [posts[:60], posts[60:]])
     assert stream.posts == 100
     assert stream.days == (posts[-1].time_ms - posts[0].time_ms) / false_alarms.DAY_MS
+
+
+# -- planted groups in a live stream ---------------------------------------------------------------
+
+
+def case_of(*accounts: str, findings: tuple[tuple[str, ...], ...] = ()) -> dict[str, Any]:
+    return {"data": {"group": {"accounts": accounts}, "findings": [{"accounts": one} for one in findings]}}
+
+
+def test_a_planted_group_is_told_where_a_case_holds_most_of_it_alone_or_with_others(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.syspath_prepend(Path(false_alarms.__file__).parent)  # whose scripts import each other
+    held = import_module("kafka_stream").held
+    planted = [f"planted-{group}-{place}" for group in range(4) for place in range(4)]
+    merged = case_of("planted-0-0", "planted-0-1", "planted-0-2", "planted-1-0", "somebody")
+    later = case_of("somebody", findings=(("planted-2-1", "planted-2-2"), ("planted-2-3",)))
+    half = case_of("planted-3-0", "planted-3-1")
+    assert held([merged, later, half], planted) == {"planted-0", "planted-2"}
+    assert held([case_of(*planted)], planted) == {f"planted-{group}" for group in range(4)}

@@ -42,9 +42,8 @@ SCALES = {
 UNSEEN = {
     "case-a": {"bot_share", "detector:purges"},
     "case-c": {"description_terms"},
-    "case-d": {"one_a_minute"},
 }
-"""Signs that so few accounts do not show, or, of `one_a_minute`, that one account of twenty never does."""
+"""Signs that so few accounts do not show."""
 SOON = {"case-a": 10, "case-c": 15, "case-d": 10, "case-b-promoted": 1}
 """Minutes from the third post to the warning."""
 

@@ -50,7 +50,12 @@ HASHTAG = (
 
 
 def finding(
-    detector: str, accounts: int = 40, declared: int = 0, total: int | None = None, **evidence
+    detector: str,
+    accounts: int = 40,
+    declared: int = 0,
+    total: int | None = None,
+    lasts_s: int = 3600,
+    **evidence,
 ) -> Finding:
     known = TEXT if detector == "near_duplicates" else HASHTAG
     assert set(evidence) <= set(known), "a measurement that the detector does not make"
@@ -59,8 +64,8 @@ def finding(
         detector=detector,
         subjects=(Subject("text", "t1"),),
         start_ms=0,
-        end_ms=1000,
-        judged_ms=5000,
+        end_ms=lasts_s * 1000,
+        judged_ms=lasts_s * 1000 + 5000,
         accounts=tuple(f"a{number:03}" for number in range(accounts)),
         accounts_total=total or accounts,
         posts=(),
@@ -256,11 +261,16 @@ def test_a_share_must_exceed_comparable_tags_by_the_effect_and_twice_and_not_by_
     assert gained(0.9, 0.1, total=CROWD + 1) == 0
 
 
-def test_shared_reposts_say_more_where_they_are_of_several_posts_and_far_above():
-    assert points(hashtag(**share("co_reposted", 0.9, 0.1, 1e-20), co_reposted_posts=3), "co_reposted") == 45
-    assert points(hashtag(**share("co_reposted", 0.9, 0.1, 1e-20), co_reposted_posts=2), "co_reposted") == 20
-    assert points(hashtag(**share("co_reposted", 0.9, 0.3, 1e-20), co_reposted_posts=3), "co_reposted") == 20
-    assert points(hashtag(**share("co_reposted", 0.6, 0.15, 1e-20), co_reposted_posts=3), "co_reposted") == 20
+def test_shared_reposts_say_more_where_they_are_of_several_posts_and_far_above_and_not_of_a_moment():
+    def gained(value, reference, *, posts=3, lasts_s=120):
+        shares = share("co_reposted", value, reference, 1e-20)
+        return points(hashtag(lasts_s=lasts_s, co_reposted_posts=posts, **shares), "co_reposted")
+
+    assert gained(0.9, 0.1) == 45
+    assert gained(0.9, 0.1, posts=2) == 20
+    assert gained(0.9, 0.3) == 20
+    assert gained(0.6, 0.15) == 20
+    assert gained(0.9, 0.1, lasts_s=119) == 20
 
 
 def test_repeaters_are_a_quarter_of_the_accounts_at_least():

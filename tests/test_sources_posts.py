@@ -6,10 +6,12 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.events import REASONS, Change, Post, Profile, Promotion, decode_line, milliseconds
+from detectors.events import REASONS, Change, Missing, Post, Profile, Promotion, decode_line, milliseconds
+from streams.kafka.wire import line_of
 from streams.sources.posts import decode_item, encode_item, encode_post, take_line
 from streams.sources.records import KEPT_BYTES, Batch
 
@@ -47,12 +49,45 @@ def test_other_events_are_changes():
     assert (batch.lines, batch.rejected) == ([1, 2, 3, 4], [])
 
 
-def test_a_change_is_read_as_it_was_written():
-    line = (
+@pytest.mark.parametrize(
+    "line",
+    [
         b'{"event":"profile","platform":"x","author_id":"a","at":1714550400000,'
-        b'"author":{"created_at":"2020-05-01T08:00:00.000Z","followers":7}}'
-    )
+        b'"author":{"created_at":"2020-05-01T08:00:00.000Z","followers":7}}',
+        b'{"event":"gap","platform":"mastodon","at":1714550460000,"source":"one.example",'
+        b'"from":1714550400000,"to":1714550450000,"reason":"refused"}',
+        b'{"event":"filter","platform":"x","at":1714550400000,"source":"x","filter":"#debate","sampling":0.1}',
+    ],
+)
+def test_a_change_is_read_as_it_was_written(line):
     assert encode_item(decode_item(line)) == line
+    assert line_of(decode_item(line)) == line
+
+
+def test_a_gap_is_known_at_its_end_and_lost_unless_it_says_otherwise():
+    (gap,) = take(
+        b'{"event":"gap","platform":"x","source":"x","from":"2024-05-01T08:00:00Z","to":1714550460000}'
+    ).posts
+    missing = Missing(start_ms=1_714_550_400_000, end_ms=1_714_550_460_000, reason="lost")
+    assert gap == Change(platform="x", time_ms=missing.end_ms, event="gap", source="x", missing=missing)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"event": "gap", "from": 1714550460000, "to": 1714550460000},
+        {"event": "gap", "from": 1, "to": 1714550460000},
+        {"event": "gap", "from": 1714550400000},
+        {"event": "gap", "from": 1714550400000, "to": 1714550460000, "reason": "unknown"},
+        {"event": "gap", "from": 1714550400000, "to": 1714550460000, "source": ""},
+        {"event": "filter", "at": 1714550400000, "filter": "x" * 2001},
+        {"event": "filter", "at": 1714550400000, "sampling": 1.5},
+        {"event": "filter", "filter": "#debate"},
+    ],
+)
+def test_what_a_source_says_of_itself_must_make_sense(fields):
+    batch = take(orjson.dumps({"platform": "x", "source": "x"} | fields))
+    assert [one.reason for one in batch.rejected] == ["bad_record"]
 
 
 def test_an_edit_is_a_post():

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.events import REASONS, Change
+from detectors.events import REASONS, Change, milliseconds
 from streams.sources import twitter_v1, twitter_v2
 from streams.sources.records import Batch
 
@@ -252,10 +252,39 @@ def test_other_compliance_is_counted():
     assert (batch.posts, batch.events, batch.rejected) == ([], 3, [])
 
 
+def test_lists_of_users_are_profiles_that_stand_before_all_posts_of_the_account():
+    told = {"version": "2.14", "retrieved_at": "2024-05-01T08:00:00+00:00"}
+    counted = {**USERS[0], "public_metrics": {"followers_count": 7}}
+    page = {"data": [counted, {"id": "8", "username": "undated"}], "meta": {}, "__twarc": told}
+    batch = take(twitter_v2, page, {**counted, "__twarc": told}, [counted])
+    assert batch.rejected == []
+    first, undated, flat, bare = batch.posts
+    assert first == flat
+    assert (first.event, first.author_id, first.author.followers) == ("profile", "11", 7)
+    assert (first.author.handle, milliseconds(first.author.observed_at)) == ("Cat_Watch", AT_MS)
+    assert first.time_ms == milliseconds(first.author.created_at)
+    assert (undated.author_id, undated.time_ms) == ("8", AT_MS)
+    assert (bare.time_ms, bare.author.observed_at) == (first.time_ms, None)
+
+
+@pytest.mark.parametrize(
+    ("user", "reason"),
+    [
+        ({"id": "8", "username": "undated"}, "no_post"),
+        ({"id": 8, "username": "number"}, "bad_record"),
+        ({"id": "", "username": "nobody", "created_at": "2013-03-02T10:00:00.000Z"}, "empty_id"),
+        ({"id": "8", "username": "old", "created_at": "1913-03-02T10:00:00.000Z"}, "bad_time"),
+    ],
+)
+def test_a_user_that_cannot_be_placed_has_a_reason(user, reason):
+    batch = take(twitter_v2, {"data": [user]})
+    assert [one.reason for one in batch.rejected] == [reason]
+
+
 def test_what_is_no_tweet_has_a_reason():
     batch = take(
         twitter_v2,
-        answer(USERS[0], {"id": "5", "text": "bare"}, {**TWEET, "id": 5}, TWEET),
+        answer({"id": "5", "username": "undated"}, {"id": "5", "text": "bare"}, {**TWEET, "id": 5}, TWEET),
         {"id": "1", "action": "delete", "created_at": "2024-05-01T08:00:00.000Z", "reason": "deleted"},
         {"data": {"tweet_delete": {"tweet": {"id": "1"}, "event_at": "2024-05-01T08:00:00.000Z"}}},
         {"meta": {"result_count": 0}},

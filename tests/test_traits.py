@@ -33,7 +33,7 @@ from detectors.traits.chance import (
 )
 from detectors.traits.kinds import Question, TimeLine
 from detectors.traits.results import TraitResult
-from detectors.traits.testing import Traits, TraitSettings
+from detectors.traits.testing import Traits, TraitSettings, everyone
 
 ROOT = Path(detectors.traits.__file__).parent
 NOW_S = 1_500_000_000
@@ -195,7 +195,7 @@ def test_what_is_known_of_nobody_is_not_on_this_network(name):
     assert results_of(album, "operation")[name].state == wanted
 
 
-@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("name", sorted(set(SCENES) - {"one_a_minute"}))
 def test_what_is_unknown_of_some_is_left_out_of_both_sides(name):
     scene, rng = SCENES[name], random.Random(8)
     album = Album()
@@ -259,6 +259,37 @@ def test_accounts_of_an_earlier_case_are_found_and_before_any_case_nothing_is_kn
     found = results_of(album, "operation")["earlier_cases"]
     assert (found.state, found.value, found.reference) == ("found", 0.45, round(12 / 620, 4))
     assert results_of(album, "innocent")["earlier_cases"].state == "not_found"
+
+
+def lists_of(commenters: int, busy: int = 12) -> TraitResult:
+    """A group of twenty of whom one worked off a list, in a stream with so many who comment once a minute."""
+    album = album_of(
+        list=(1, same(one_a_minute=1)),
+        operation=(19, same(one_a_minute=-1)),
+        commenters=(commenters, same(one_a_minute=1)),
+        busy=(busy * 1000, same(one_a_minute=0)),
+        others=(2000, same(one_a_minute=-1)),
+    )
+    group = keys("list", 1) + keys("operation", 19)
+    results = Traits().test("f", group, (), album, Communities(), NOW_S * 1000)
+    return next(one for one in results if one.name == "one_a_minute")
+
+
+def test_one_hand_with_a_list_is_found_among_twenty_where_hardly_anybody_posts_so():
+    found = lists_of(commenters=2)
+    assert (found.value, found.n, found.reference) == (0.05, 20, round(2 / 12_002 / 20, 4))
+    assert found.p_value == pytest.approx(1.5 / 12_003, rel=0.01)
+
+
+def test_it_is_no_sign_where_one_in_a_hundred_busy_accounts_comments_once_a_minute():
+    result = lists_of(commenters=120)
+    assert result.state == "not_found"
+    assert result.p_value is not None and result.p_value > 0.003
+
+
+def test_busy_accounts_are_compared_with_busy_ones():
+    rare = lists_of(commenters=2)
+    assert lists_of(commenters=2, busy=1).p_value == pytest.approx(12 * (rare.p_value or 0), rel=0.05)
 
 
 def timed(volume: Callable[[int], int], minutes: list[int]) -> TraitResult:
@@ -377,9 +408,10 @@ def test_no_more_random_groups_are_drawn_than_are_needed(greater, few, drawn):
 def test_traits_known_of_the_same_accounts_are_set_against_the_same_random_groups():
     album = album_of(operation=(20, score(500, 900)), others=(600, score(20, 300)))
     group = [account_hash(key) for key in keys("operation", 20)]
-    question = Question(beside(album, group, NOW_S, seed=1), 1, album.name, np.zeros(0, np.int64), {})
-    everyone = np.ones(620, dtype=bool)
-    one, other = (question.urn(everyone, matched=True) for _ in range(2))
+    sides, nobody = beside(album, group, NOW_S, seed=1), np.zeros(0, np.int64)
+    question = Question(sides, 1, album.name, nobody, {}, lambda column: everyone(album, NOW_S, column))
+    known = np.ones(620, dtype=bool)
+    one, other = (question.urn(known, matched=True) for _ in range(2))
     assert isinstance(one, Urn) and one is other
     for _ in range(2):
         first, *_ = one.groups()
@@ -479,6 +511,20 @@ def test_a_group_is_tested_again_only_when_it_has_grown_by_half():
     assert test(29) is first
     assert test(30) is not first
     assert (traits.tests, len(traits)) == (2, 1)
+
+
+def test_a_group_is_tested_again_when_half_as_many_joined_it_though_as_many_left_its_window():
+    album = album_of(bots=(200, same(woke_days=0)), sleepers=(150, same(woke_days=170)), others=(600, same()))
+    traits, bots, sleepers = Traits(), keys("bots", 200), keys("sleepers", 150)
+
+    def test(group: list[str]) -> list[TraitResult]:
+        return traits.test("f", group, (), album, Communities(), NOW_S * 1000)
+
+    first = test(bots)
+    assert test(bots[:120] + sleepers[:20]) is first
+    assert test(bots[:40]) is first
+    turned = {one.name: one.value for one in test(bots[:50] + sleepers)}
+    assert turned["dormancy"] == 0.75
 
 
 def test_each_further_test_asks_for_more():

@@ -11,7 +11,8 @@ Definition
     * *metronome*: of 12 gaps between posts or more, half or more are within 5 % of their median (and two
       seconds), which is ten times the precision of the times or more. Of people's gaps, which are nearly
       exponential, 3 to 4 % are.
-    * *one a minute*: a run of ``RUN`` posts, each 20 to 100 s after the one before.
+    * *one a minute*: a run of ``RUN`` posts, each 20 to 100 s after the one before; remembered for a day, so
+      that natural posts after it do not hide it. Of who has posted less often, nothing can be said.
     * *shift*: of 24 active hours or more, on eight days or more, 95 % fall into the same ten hours in a row.
       People who post for themselves do it in the evening and in their breaks, over 15 hours and more.
 
@@ -33,7 +34,10 @@ Examples
 >>> metronome(times), one_a_minute(times)
 (1, 1)
 >>> metronome(times[:20]), one_a_minute(times[:20])
-(-1, 0)
+(-1, -1)
+>>> last = ran(UNKNOWN, times, 1_500_001_140_000)
+>>> ran_lately(last, 1_500_001_140_000 + 12 * 3_600_000), ran_lately(last, 1_500_001_140_000 + 24 * 3_600_000)
+(1, 0)
 """
 
 from __future__ import annotations
@@ -95,15 +99,26 @@ def metronome(times: bytes) -> int:
 
 
 def one_a_minute(times: bytes) -> int:
-    """1 where a run of posts came once a minute, 0 where none did, -1 where there are hardly any posts."""
-    if len(times) <= 3 * _WIDTH:
+    """1 where the newest posts came once a minute, 0 where they did not, -1 where there are too few."""
+    if len(times) < RUN * _WIDTH:
         return UNKNOWN
-    gaps = _gaps(_seconds(times))
-    run = longest = 1
-    for gap in gaps:
-        run = run + 1 if _QUICK_S <= gap <= _SLOW_S else 1
-        longest = max(longest, run)
-    return int(longest >= RUN)
+    newest = times[-RUN * _WIDTH :]
+    took_s = int.from_bytes(newest[-_WIDTH:], "big") - int.from_bytes(newest[:_WIDTH], "big")
+    if not (RUN - 1) * _QUICK_S <= took_s <= (RUN - 1) * _SLOW_S:  # which settles it for nearly all
+        return 0
+    return int(all(_QUICK_S <= gap <= _SLOW_S for gap in _gaps(_seconds(newest))))
+
+
+def ran(before: int, times: bytes, time_ms: int) -> int:
+    """When an account was last seen to post once a minute, to the hour; 0 for never, -1 where it posted too
+    seldom."""
+    run = one_a_minute(times)
+    return time_ms if run > 0 and time_ms - before >= _HOUR_MS else max(before, run)
+
+
+def ran_lately(ran_ms: int, time_ms: int) -> int:
+    """1 where that was within a day, 0 where not, -1 where the account posted too seldom."""
+    return UNKNOWN if ran_ms == UNKNOWN else int(time_ms - ran_ms < _DAY_MS)
 
 
 def shift(hours: bytes) -> int:

@@ -6,8 +6,9 @@ What it looks for
 
 Definition
     After every post `note` updates a few packed bytes. `look` makes a `detectors.looks.Look` from them and
-    the profile; one is *due* an hour after the last, and at once when the account woke from a long silence
-    or, five minutes after the last, wrote another language than in its post before.
+    the profile; one is *due* an hour after the last, and at once when the account woke from a long silence,
+    began to post once a minute or has posted often enough to be seen to, or, five minutes after the last,
+    wrote another language than in its post before.
 
 Defaults, and why
     An hour: profiles change slowly, and what changes fast makes a look due. Under 200 bytes an account.
@@ -36,7 +37,7 @@ from __future__ import annotations
 
 import msgspec
 
-from detectors.accounts.cadence import active, metronome, one_a_minute, shift, ticked
+from detectors.accounts.cadence import active, metronome, ran, ran_lately, shift, ticked
 from detectors.accounts.creation import created_minute
 from detectors.accounts.descriptions import terms
 from detectors.accounts.dormancy import woke, woke_days
@@ -66,6 +67,8 @@ class Habits(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=Fal
     """See `detectors.accounts.cadence`."""
     hours: bytes = b""
     """See `detectors.accounts.cadence`."""
+    ran_ms: int = UNKNOWN
+    """See `detectors.accounts.cadence`."""
 
 
 def note(habits: Habits, post: Post, last_ms: int) -> None:
@@ -74,9 +77,10 @@ def note(habits: Habits, post: Post, last_ms: int) -> None:
     time_ms = post.time_ms
     habits.times = ticked(habits.times, time_ms)
     habits.hours = active(habits.hours, last_ms, time_ms)
-    before = habits.woke
-    habits.woke = woke(before, last_ms, time_ms)
-    if habits.woke != before:
+    before = habits.woke, habits.ran_ms
+    habits.woke = woke(habits.woke, last_ms, time_ms)
+    habits.ran_ms = ran(habits.ran_ms, habits.times, time_ms)
+    if (habits.woke, habits.ran_ms) != before:
         habits.looked_ms = AT_ONCE_MS
     if post.lang and post.kind != "repost":
         recent = heard(habits.recent, post.lang)
@@ -154,7 +158,7 @@ def look(
         tongue.spoken,
         post.client or "",
         metronome(habits.times),
-        one_a_minute(habits.times),
+        ran_lately(habits.ran_ms, time_ms),
         shift(habits.hours),
         before.followers if profile.followers is None else profile.followers,
         before.following if profile.following is None else profile.following,

@@ -156,6 +156,18 @@ class Accounts:
         """The account of a key, if it is remembered."""
         return self._again.get(key) or self._once.get(key)
 
+    def recall(self, profiles: Iterable[tuple[str, int, Profile]]) -> None:
+        """On a fresh object, take in profiles that an earlier run saw: they wait for the first post.
+
+        Parameters
+        ----------
+        profiles : iterable of (key, time_ms, profile)
+            The oldest first.
+        """
+        for key, at_ms, profile in profiles:
+            self._told[key] = _Told(at_ms, completed(None, profile))
+            self._changed_told.add(key)
+
     def read_ahead(self, posts: Iterable[Post]) -> None:
         """Read the texts of posts that wait for their tick, so that less is left to do when it comes."""
         for post in posts:
@@ -188,7 +200,7 @@ class Accounts:
         self._met = []
         shown += self._new_profiles(changes)
         scored = self._score(shown)
-        batch = SignalBatch(tick_ms, posts)
+        batch = SignalBatch(tick_ms, posts, changes=changes)
         kind_of = self.lists.kind_of if self.lists else _unlisted
         reading = self._reading(tick_ms, posts)
         for post, account, activity, read in zip(posts, accounts, activities, reading, strict=True):
@@ -220,6 +232,7 @@ class Accounts:
             posts=sum(post.platform != CANARY for post in posts),
             fates=[fate for change in changes for fate in self._fates(change)],
             looks=self._looks(posts, accounts, batch),
+            told=[change for change in changes if change.of_source],
         )
         self._forget()
         return batch

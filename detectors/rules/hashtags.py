@@ -21,6 +21,8 @@ CROWD = 500
 """Accounts of a hashtag above which repeating and copying is what crowds do."""
 P_VALUE = 0.01
 """Chance among comparable hashtags under which a share gives points."""
+_LASTING_MS = 120_000
+"""Younger tags are compared with too little: where a stream has just begun, so have all others."""
 _MIN_ACCOUNTS = 15
 """Accounts that a share over a hashtag's accounts needs before it gives points."""
 
@@ -42,7 +44,8 @@ def rules(finding: Finding, linked: int, most_shared: int) -> Iterator[Check]:
     reference = number(evidence, "co_reposted_reference")
     apart = number(evidence, "co_reposted") >= reference + 0.5 and reference <= 0.2
     several = (evidence["co_reposted_posts"] or 0) >= 3
-    most, rate = (5, 4) if copied.points else (45, 5) if apart and several else (20, 4)
+    lasting = finding.end_ms - finding.start_ms >= _LASTING_MS
+    most, rate = (5, 4) if copied.points else (45, 5) if apart and several and lasting else (20, 4)
     shared = _share(evidence, accounts, "co_reposted", most=most, rate=rate, effect=0.3)
     if accounts >= _MIN_ACCOUNTS:
         repeated = repetition(linked, most_shared, finding, share=0.15, objects=2)

@@ -18,6 +18,8 @@ from detectors.traits.results import TraitResult
 POINTS = (5, 10, 10)
 WITHOUT_POINTS = frozenset({"listed", "posts_per_account", "timing"})
 """The lists have a rule of their own; the others are found in one of twenty innocent communities."""
+FEWEST = 3
+"""Accounts that must show a trait for it to count: of what is rare one is told, which makes no group."""
 SAME = {"bot_share": "bots", "deletions": "erasers"}
 """Traits that a detector's own rule may have given points for already, with its code."""
 NEEDED = (
@@ -46,7 +48,10 @@ def in_common(results: Collection[TraitResult], met: Collection[str]) -> list[Ch
     found = [
         one
         for one in results
-        if one.state == "found" and one.name in COUNTED and SAME.get(one.name) not in met
+        if one.state == "found"
+        and one.name in COUNTED
+        and SAME.get(one.name) not in met
+        and one.figures.get("showing", FEWEST) >= FEWEST
     ]
     found.sort(key=lambda one: (-(one.effect or 0.0), one.name))
     return [

@@ -1,4 +1,4 @@
-"""The three kinds of traits: what each account has or lacks, when it happened, and which it is of many.
+"""The kinds of traits: what each account has or lacks, what hardly any did, which it is of many, when it was.
 
 A trait is one of these with a name, what it reads of the accounts' looks, and its sentence. What chance would
 give is in `detectors.traits.chance`, what is found in `detectors.traits.testing`.
@@ -14,16 +14,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.album import Rows
-from detectors.comparing import Bools, Floats, Integers, Peers, Sides, Strata, stratified
+from detectors.comparing import ENOUGH_OTHERS, Bools, Floats, Integers, Peers, Sides, Strata, stratified
 from detectors.traits.chance import Urn, against_draws, divergence, effect_size, tail_of_sum
 from detectors.traits.results import Figures, Sentence
 
 MIN_ACCOUNTS = 8
 """Accounts of a group of which something must be known."""
 MIN_SHOWING = 3
-"""Accounts of a group that must have in common what is found."""
+"""Accounts of a group that must have in common what is found, unless it is rare."""
 
 Untested = Literal["not_enough_data", "not_on_this_network"]
+
+
+class Everyone(NamedTuple):
+    """All accounts of the last hours, for what too few do to be in a sample."""
+
+    account: NDArray[np.uint64]
+    platform: NDArray[np.uint32]
+    column: NDArray[np.integer]
+    """One column of the album."""
 
 
 class Question:
@@ -39,12 +48,21 @@ class Question:
         Minute of the first post of each account of the group, where known.
     volume : dict
         Posts of the whole stream in each of its last minutes.
+    everyone : callable
+        All accounts, with one column of the album by its name.
     """
 
     def __init__(
-        self, sides: Sides, seed: int, name: Callable[[int], str], minutes: Integers, volume: dict[int, int]
+        self,
+        sides: Sides,
+        seed: int,
+        name: Callable[[int], str],
+        minutes: Integers,
+        volume: dict[int, int],
+        everyone: Callable[[str], Everyone],
     ) -> None:
         self.sides, self.seed, self.name, self.minutes, self.volume = sides, seed, name, minutes, volume
+        self.everyone = everyone
         self._urns: dict[tuple[bytes, bool], Urn | None] = {}
 
     def urn(self, known: Bools, *, matched: bool) -> Urn | Untested:
@@ -77,6 +95,8 @@ class Outcome(NamedTuple):
     showing: int
     """Accounts that have it in common; of degrees, how many are to be expected."""
     figures: Figures
+    fewest: int = MIN_SHOWING
+    """Accounts that must show it."""
 
     @property
     def effect(self) -> float:
@@ -167,9 +187,9 @@ def _share(hits: Integers | Floats, count: Integers) -> Floats:
     return np.where(count < MIN_ACCOUNTS, np.nan, hits / np.maximum(count, 1))
 
 
-def matters(value: float, reference: float, showing: int, least: float) -> bool:
+def matters(value: float, reference: float, showing: int, least: float, fewest: int = MIN_SHOWING) -> bool:
     """Whether so large a share of so many accounts may be found at all, if chance does not give it."""
-    return showing >= MIN_SHOWING and effect_size(value, reference) >= least
+    return showing >= fewest and effect_size(value, reference) >= least
 
 
 def _urns(strata: Strata, degrees: Floats) -> list[tuple[int, int, int]]:
@@ -178,6 +198,49 @@ def _urns(strata: Strata, degrees: Floats) -> list[tuple[int, int, int]]:
         (len(members), round(degrees[members].sum()), drawn)
         for members, drawn in zip(strata.members, strata.drawn, strict=True)
     ]
+
+
+@dataclass(frozen=True)
+class Rare:
+    """How many accounts did what hardly anybody does, so that one of them may be enough.
+
+    A sample would hold none of these few: the group is set beside all accounts of its networks of the
+    last day, whatever their language. `column` is 1 for an account that did it, 0 for one that could have
+    been seen to, -1 for one that did too little for that. Random groups have as many of the last as the group
+    has, so that the busy are compared with the busy; the shares are of all accounts.
+    """
+
+    name: str
+    column: str
+    sentence: Sentence
+    least: float = 0.3
+    fewest: int = 1
+
+    def test(self, question: Question) -> Outcome | Untested:
+        """How many did it, against random groups."""
+        own = question.sides.rows[: question.sides.size]
+        everyone = question.everyone(self.column)
+        others = (everyone.column >= 0) & ~np.isin(everyone.account, own["account"])
+        able, n = own[own[self.column] >= 0], len(own)
+        if n < MIN_ACCOUNTS or not len(able):
+            return "not_enough_data" if n < MIN_ACCOUNTS or others.any() else "not_on_this_network"
+        urns, reference = [], 0.0
+        for platform in np.unique(able["platform"]):
+            drawn = able[self.column][able["platform"] == platform]
+            beside = everyone.column[others & (everyone.platform == platform)]
+            if len(beside) < ENOUGH_OTHERS:
+                return "not_enough_data"
+            urns.append((len(drawn) + len(beside), int(drawn.sum() + beside.sum()), len(drawn)))
+            reference += len(drawn) / n * float(beside.mean())
+        showing = int(able[self.column].sum())
+        p_value = tail_of_sum(urns, showing)
+        return Outcome(showing / n, reference, p_value, n, showing, {"showing": showing}, self.fewest)
+
+    def values(self, question: Question, peers: Peers) -> Floats:
+        """The shares of the accounts that did it."""
+        did = peers.sides.rows[self.column] > 0
+        rows, owners, count = peers.known(np.ones(len(did), dtype=bool))
+        return _share(np.bincount(owners, did[rows], len(count)), count)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,13 @@ Definition
 
     1. *Chance.* Its p-value (`detectors.traits.chance`), times what Benjamini and Yekutieli (2001) ask for
        the number of traits tested, is at most the level of this test. A group is judged again and again, and
-       every look is another chance to be wrong: so it is tested again only when it has grown by half, and the
-       k-th test has the level ``alpha / (k (k + 1))``, which sum to alpha over all tests there could be. A
-       look at which no trait could be tested is none. What was found at one test stays found as long as the
-       third and the fourth condition hold.
-    2. *Number.* Three accounts or more show it (of probabilities: are to be expected to).
+       every look is another chance to be wrong: so it is tested again only when half as many accounts as it
+       had have joined it (others may have left its window), and the k-th test has the level
+       ``alpha / (k (k + 1))``, which sum to alpha over all tests there could be. A look at which no trait
+       could be tested is none. What was found at one test stays found as long as the third and the fourth
+       condition hold.
+    2. *Number.* Three accounts or more show it (of probabilities: are to be expected to); of what is rare
+       enough, one.
     3. *Effect.* Cohen's h of the group's share and that of comparable accounts is at least the trait's
        minimum: with many accounts, chance alone excludes what matters to nobody.
     4. *Communities.* Its share is above that of 95 in 100 communities of like size of the last hours, the
@@ -64,11 +66,14 @@ from detectors.looks import account_hash
 from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
 from detectors.traits import TRAITS
 from detectors.traits.chance import adjusted
-from detectors.traits.kinds import MIN_ACCOUNTS, Outcome, Question, Trait, matters
+from detectors.traits.kinds import MIN_ACCOUNTS, Everyone, Outcome, Question, Trait, matters
 from detectors.traits.results import TraitResult
 
 MINUTE_MS = 60_000
 _VOLUME_MINUTES = 7 * 60
+_DAY_S = 86_400
+_REMEMBERED = 64
+"""Accounts of a tested group that are remembered."""
 
 
 class TraitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -91,6 +96,8 @@ class _Tested(Record, tag="traits_tested"):
     size: int
     tests: int
     results: list[TraitResult]
+    smallest: bytes = b""
+    """The smallest hashes of its accounts, which tell later how many are new; eight bytes each."""
 
 
 class _Minute(Record, tag="traits_volume"):
@@ -144,7 +151,7 @@ class Traits:
         communities: Communities,
         tick_ms: int,
     ) -> list[TraitResult]:
-        """The traits of one group, as of now or, if it has not grown by half since, as of its last test.
+        """The traits of one group, as of now or, if not half as many have joined since, as of its last test.
 
         Parameters
         ----------
@@ -160,12 +167,17 @@ class Traits:
         if len(accounts) < MIN_ACCOUNTS:  # no test that would have to be paid for
             return [TraitResult(name=trait.name, state="not_enough_data") for trait in self.traits]
         before = self._tested.get(finding_id)
-        if before is not None and len(accounts) < self.settings.growth * before.size:
+        hashes = set(map(account_hash, accounts))
+        smallest = np.array(representatives(hashes, _REMEMBERED), dtype="<u8").tobytes()
+        if (
+            before is not None
+            and len(accounts) < self.settings.growth * before.size
+            and joined(before.smallest, smallest) < self.settings.growth - 1
+        ):
             return before.results
         tests = before.tests + 1 if before is not None else 1
         held = {one.name for one in before.results if one.state == "found"} if before is not None else set()
         seed = int(stable_id("", finding_id, str(tests)), 16)
-        hashes = set(map(account_hash, accounts))
         group = representatives(hashes)
         question = Question(
             beside(album, group, tick_ms // 1000, seed, least=MIN_ACCOUNTS),
@@ -173,6 +185,7 @@ class Traits:
             album.name,
             np.array(sorted(minutes), dtype=np.int64),
             self._volume,
+            lambda column: everyone(album, tick_ms // 1000, column),
         )
 
         @cache
@@ -182,7 +195,9 @@ class Traits:
         results = self._results(question, peers, tests, held)
         # Where nothing could be tested nothing could be wrong, and nothing has to be paid for.
         looked = any(one.p_value is not None for one in results)
-        self._note(finding_id, len(accounts), tests if looked else tests - 1, results)
+        tests -= not looked
+        self._turn += 1
+        self._note(finding_id, _Tested(self._turn, len(accounts), tests, results, smallest))
         return results
 
     def _results(
@@ -200,7 +215,7 @@ class Traits:
                 continue
             found = (
                 (paid[trait.name] <= level or trait.name in held)
-                and matters(outcome.value, outcome.reference, outcome.showing, trait.least)
+                and matters(outcome.value, outcome.reference, outcome.showing, trait.least, outcome.fewest)
                 and self._stands_out(outcome, trait.values(question, peers()))
             )
             results.append(_result(trait.name, outcome, found=found))
@@ -213,12 +228,11 @@ class Traits:
             return outcome.effect >= self.settings.alone
         return bool(values[0] > np.percentile(others, self.settings.percentile))
 
-    def _note(self, finding_id: str, size: int, tests: int, results: list[TraitResult]) -> None:
-        self._turn += 1
+    def _note(self, finding_id: str, tested: _Tested) -> None:
         self.tests += 1
         # Taken out and put back, so that those tested longest ago stand first.
         self._tested.pop(finding_id, None)
-        self._tested[finding_id] = _Tested(self._turn, size, tests, results)
+        self._tested[finding_id] = tested
         self._changed.add(finding_id)
         forgot = forget_oldest(self._tested, self.settings.max_findings)
         self._changed.update(forgot.gone)
@@ -253,6 +267,27 @@ class Traits:
         for finding_id, tested in sorted(self._table.read(saved), key=lambda one: one[1].turn):
             self._tested[finding_id] = tested
         self._volume = dict(sorted((int(key), one.posts) for key, one in self._minutes.read(saved)))
+
+
+def joined(before: bytes, now: bytes) -> float:
+    """How many accounts joined a group for each that it had before, from the smallest hashes of both.
+
+    The smallest of both together are a fair sample of all (Broder 1997).
+
+    >>> four, six, one = (np.array(some, "<u8").tobytes() for some in ([3, 5, 8, 9], [1, 3, 5, 7, 8, 9], [5]))
+    >>> joined(four, six), joined(four, one)
+    (0.5, 0.0)
+    """
+    old = np.frombuffer(before, "<u8")
+    sample = np.union1d(old, np.frombuffer(now, "<u8"))[:_REMEMBERED]
+    known = int(np.isin(sample, old).sum())
+    return (len(sample) - known) / max(known, 1)
+
+
+def everyone(album: Album, now_s: int, column: str) -> Everyone:
+    """One column of the album, of all accounts seen within a day."""
+    places, seen = album.recent(now_s - _DAY_S)
+    return Everyone(seen["account"], seen["platform"], album.table[column][places])
 
 
 def _result(name: str, outcome: Outcome, *, found: bool) -> TraitResult:

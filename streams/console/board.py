@@ -17,6 +17,7 @@ import orjson
 
 from detectors.alerts import instant
 from detectors.events import moment_ms
+from detectors.rules.sentences import Both
 from streams.clock import clock_ms
 from streams.console.known import KnownCase
 from streams.console.listeners import Listeners
@@ -50,9 +51,24 @@ class Besides:
     """What the pipeline remembers of accounts, by account key, as far as it does."""
 
 
-def gap_of(start: str, end: str) -> dict[str, Any]:
-    """A gap of the stream, as the page shows it."""
-    why = {"en": "the whole stream was silent", "fr": "tout le flux était muet"}
+_MISSING: dict[str, Both] = {
+    "silent": ("was silent", "était muet"),
+    "lost": ("offers these posts no more", "ne propose plus ces messages"),
+    "too_much": ("had more than is asked for afterwards", "en avait plus qu'on n'en redemande"),
+    "late": ("sent its posts too late to be judged", "a envoyé ses messages trop tard"),
+    "refused": ("did not let itself be read", "n'a pas accepté d'être lu"),
+    "unreachable": ("could not be reached", "était injoignable"),
+}
+
+
+def gap_of(start: str, end: str, source: str | None = None, reason: str = "silent") -> dict[str, Any]:
+    """A gap of the stream, or of one of its sources, as the page shows it.
+
+    >>> gap_of("18:00", "18:20", "a.example", "unreachable")["why"]["en"]
+    'a.example could not be reached'
+    """
+    english, french = _MISSING.get(reason, _MISSING["lost"])
+    why = {"en": f"{source or 'the whole stream'} {english}", "fr": f"{source or 'tout le flux'} {french}"}
     return {"start": start, "end": end, "why": why}
 
 
@@ -183,9 +199,13 @@ class Board:
             return [finding for case in cases for finding in case.breaches.values()]
 
     def gaps(self) -> list[dict[str, Any]]:
-        """Times at which the whole stream was silent, as far as the alerts tell; the newest ones."""
+        """Times of which posts are missing, as far as the alerts tell; the newest ones."""
         with self._lock:
-            told = {(gap["start"], gap["end"]) for case in self._cases.values() for gap in case.gaps}
+            gaps = [gap for case in self._cases.values() for gap in case.gaps]
+        # Alerts of earlier versions tell only of silences.
+        told = {
+            (gap["start"], gap["end"], gap.get("source") or "", gap.get("reason", "silent")) for gap in gaps
+        }
         return [gap_of(*gap) for gap in sorted(told)[-_GAPS:]]
 
     def latency(self) -> tuple[float | None, float | None]:

@@ -63,11 +63,14 @@ class Health:
             figure("forgotten", forgotten),
         ]
         last_ms = pipeline.judge.last_tick
-        gaps = pipeline.judge.gaps.within(0, last_ms) if last_ms else ()
+        judge = pipeline.judge
+        gaps = [*judge.gaps.within(0, last_ms), *judge.sources.within(0, last_ms)] if last_ms else []
         return {
             "state": "degraded" if reasons else "ok",
             "reasons": reasons,
             "figures": figures,
             "workers": [],
-            "gaps": [gap_of(instant(gap.start_ms), instant(gap.end_ms)) for gap in gaps],
+            "gaps": [
+                gap_of(instant(gap.start_ms), instant(gap.end_ms), gap.source, gap.reason) for gap in gaps
+            ],
         }

@@ -38,7 +38,7 @@ class KnownCase:
         self.pushed: dict[str, dict[str, Any]] = {}
         """What accounts on the room's lists push in it, by finding."""
         self.gaps: list[dict[str, str]] = []
-        """Times in its window at which the whole stream was silent."""
+        """Times in its window of which posts are missing."""
         self.row: dict[str, Any] = {}
         self.packed_row = b""
         self._newest = b""

@@ -24,7 +24,7 @@ from streams.command_inputs import (
     open_inputs,
     spare_inputs,
     tell_reading,
-    with_filter,
+    what_chooses,
 )
 from streams.kafka import resume, topics
 from streams.kafka.alerts import Start, Tail
@@ -81,6 +81,7 @@ def produce_posts(chosen: argparse.Namespace) -> int:
         live=is_stream and not (chosen.speed or chosen.rate),
         real_time=chosen.speed == 1,
         canary_s=chosen.canary_minutes * 60,
+        chosen=what_chooses(in_force.coverage),
     )
     _tell_resuming(begin, in_force.kafka.partitions, is_stream=is_stream)
     if chosen.metrics_port:
@@ -99,10 +100,7 @@ def _produce_network(chosen: argparse.Namespace) -> int:
     network = chosen.files[0]
     name = chosen.name or network
     topics.check(in_force.kafka)
-    chosen_by = with_filter(network, in_force).coverage.filter
-    if chosen_by != in_force.coverage.filter:
-        say(f"Workers do not see what chooses these posts: tell them as coverage.filter = {chosen_by!r}.")
-    feed = open_feed(network, in_force, chosen.place or default_place(name), rejects)
+    feed = open_feed(network, in_force, chosen.place or default_place(name), rejects, source=name)
     begin = _where_to_begin(in_force.kafka, name, again=False)
     producer = Producer(
         in_force.time,

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from detectors.alerts import instant
-from detectors.events import CANARY, Item, Post, from_mapping
+from detectors.events import CANARY, Change, Chosen, Item, Post, from_mapping
 from detectors.windows import Gate, TimeSettings
 from streams.clock import clock_ms
 from streams.kafka import clients
@@ -34,6 +34,7 @@ from streams.kafka.settings import KafkaSettings
 from streams.kafka.wire import line_of
 from streams.pacing import LIVE_MS, with_silence
 from streams.sources.opening import InputError
+from streams.sources.posts import LONGEST_SOURCE
 from streams.sources.records import Tally
 
 BEAT_S = 0.5
@@ -145,6 +146,8 @@ class Producer:
         Whether event time follows the wall clock though the source is recorded (speed 1).
     canary_s : float
         Seconds between two synthetic campaigns; 0 for none.
+    chosen : Chosen, optional
+        What chooses the posts of the source; said before its first post, so that workers know it.
     now : callable
         Up to when a live source was read, in milliseconds since the epoch: the present, unless it is behind.
     client : KafkaProducer, optional
@@ -168,6 +171,7 @@ class Producer:
         live: bool = False,
         real_time: bool = False,
         canary_s: float = 0.0,
+        chosen: Chosen | None = None,
         now: Callable[[], int] | None = None,
         client: Any = None,
     ) -> None:
@@ -180,6 +184,7 @@ class Producer:
         self._topic = clients.topic(kafka, "posts")
         self._rejected = rejected
         self._live, self._real_time, self._now = live, real_time, now or clock_ms
+        self._chosen = chosen
         self._newest_ms = 0
         self._told = _told(earlier)
         self._base = Frame(producer=name) if again_from_start else self._told
@@ -216,6 +221,9 @@ class Producer:
         """
         self._settle()
         self._fed_at = time.monotonic()
+        if self._chosen is not None and posts:
+            self._say_what_chooses(posts[0], self._chosen)
+            self._chosen = None
         first = self._at + 1
         admitted = iter(self.gate.admit(posts))
         following = next(admitted, None)
@@ -226,6 +234,8 @@ class Producer:
             self._newest_ms = max(self._newest_ms, post.time_ms)
             lane = self._lanes[home_of(post, len(self._lanes))]
             if number > lane.before:
+                if post.time_ms < lane.floor_ms and isinstance(post, Change) and post.of_source:
+                    post.time_ms = lane.floor_ms  # what a source says of itself is heard when it comes
                 if post.time_ms < lane.floor_ms:
                     self.gate.late += 1  # an earlier run said here that this time was over
                     continue
@@ -239,6 +249,20 @@ class Producer:
         self._at = first + len(posts) - 1
         self.counts.read += len(posts)
         self._settle()
+
+    def _say_what_chooses(self, before: Item, chosen: Chosen) -> None:
+        """Not one of the posts of the source, and so without a number, as the canary is."""
+        lane = self._lanes[partition_of(self.name, len(self._lanes))]
+        at_ms = max(before.time_ms, self.gate.watermark_ms, lane.floor_ms)
+        change = Change(
+            platform=before.platform,
+            time_ms=at_ms,
+            event="filter",
+            source=self.name[:LONGEST_SOURCE],
+            chosen=chosen,
+        )
+        self._put(lane, line_of(change))
+        self.counts.sent -= 1
 
     def _settle(self) -> None:
         self._settled_ms, self._settled_late = self.gate.watermark_ms, self.gate.late

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 from .grammar import Grammar, load_grammar
 from .people import DAY_MS, Account, identity
@@ -65,8 +65,7 @@ class Casting:
         rng = self._rng
         begin = first or date(self._year - 1, 11, 1)
         end = last or (date(self._year - 1, 12, 31) if first is None else self._world.scenario.start.date())
-        who = identity("fr", rng)
-        who |= {"handle": f"{who['name'].split()[0]}{rng.randrange(10**7, 10**8)}", "location": ""}
+        who = self._made_up("fr")
         who["description"] = self._grammar.expand("bot_words", rng)
         return self._account(
             who, created_ms=moment_between(begin, end, self._world.start_ms, rng), bot_look=True,
@@ -75,30 +74,23 @@ class Casting:
             client=self._cheap_client(),
         )  # fmt: skip
 
-    def leak_bot(self) -> Account:
-        """An automated account of abroad, some months old."""
-        rng = self._rng
-        who = identity("en", rng)
-        who |= {"handle": f"{who['name'].split()[0]}{rng.randrange(10**7, 10**8)}", "location": ""}
-        who["description"] = self._grammar.expand("movement_words", rng) if rng.random() < 0.7 else ""
-        created_ms = self._world.start_ms - int(rng.uniform(20, 420) * DAY_MS)
-        return self._account(
-            who, lang="en", created_ms=created_ms, bot_look=True, followers=int(rng.expovariate(1 / 60)),
-            following=rng.randrange(80, 1900), posts=rng.randrange(2000, 60_000), likes=rng.randrange(0, 900),
-            listed=int(rng.expovariate(1)), client=self._cheap_client(),
-        )  # fmt: skip
+    def leak_bot(self, look: Literal["used", "bare"]) -> Account:
+        """An automated account of abroad, some months old.
 
-    def bare_bot(self) -> Account:
-        """An automated account with next to nothing in its profile, which is how studies tell bots."""
-        rng = self._rng
-        who = identity("en", rng)
-        who |= {"handle": f"{who['name'].split()[0]}{rng.randrange(10**7, 10**8)}", "location": ""}
-        who["description"] = self._grammar.expand("movement_words", rng) if rng.random() < 0.4 else ""
+        A bare one has next to nothing in its profile, which is how studies tell bots.
+        """
+        rng, bare = self._rng, look == "bare"
+        who = self._made_up("en")
+        described = rng.random() < (0.4 if bare else 0.7)
+        who["description"] = self._grammar.expand("movement_words", rng) if described else ""
         created_ms = self._world.start_ms - int(rng.uniform(20, 420) * DAY_MS)
         return self._account(
-            who, lang="en", created_ms=created_ms, bot_look=True, followers=int(rng.expovariate(1 / 9)),
-            following=rng.randrange(40, 900), posts=rng.randrange(10, 900),
-            likes=int(rng.expovariate(1 / 4)), listed=0, client=self._cheap_client(),
+            who, lang="en", created_ms=created_ms, bot_look=True,
+            followers=int(rng.expovariate(1 / (9 if bare else 60))),
+            following=rng.randrange(40, 900) if bare else rng.randrange(80, 1900),
+            posts=rng.randrange(10, 900) if bare else rng.randrange(2000, 60_000),
+            likes=int(rng.expovariate(1 / 4)) if bare else rng.randrange(0, 900),
+            listed=0 if bare else int(rng.expovariate(1)), client=self._cheap_client(),
         )  # fmt: skip
 
     def foreigner(self, sleeper: bool) -> Account:
@@ -175,6 +167,12 @@ class Casting:
             likes=rng.randrange(200, 40_000), listed=followers // 90,
             client=rng.choice(("Twitter for iPhone", "Twitter for Android", "Twitter Web App", "TweetDeck")),
         )  # fmt: skip
+
+    def _made_up(self, lang: str) -> dict[str, Any]:
+        """Who an automated account says that it is: a first name, many digits, and from nowhere."""
+        who = identity(lang, self._rng)
+        number = self._rng.randrange(10**7, 10**8)
+        return who | {"handle": f"{who['name'].split()[0]}{number}", "location": ""}
 
     def _cheap_client(self) -> str:
         return self._rng.choice(

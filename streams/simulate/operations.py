@@ -92,9 +92,8 @@ def _bystanders(play: Play, part: Amplify) -> list[Draft]:
 
 
 def _leak(play: Play, part: Leak) -> list[Draft]:
-    rng, casting = play.rng, play.casting
-    make_bot = casting.bare_bot if part.bots_look == "bare" else casting.leak_bot
-    bots = [make_bot() for _ in range(round(part.accounts * part.bots))]
+    rng = play.rng
+    bots = [play.casting.leak_bot(part.bots_look) for _ in range(round(part.accounts * part.bots))]
     sleepers = [play.casting.foreigner(sleeper=True) for _ in range(round(part.accounts * part.sleepers))]
     others = part.accounts - len(bots) - len(sleepers)
     abroad = [play.casting.foreigner(sleeper=False) for _ in range(round(others * part.foreigners))]

@@ -12,6 +12,7 @@ from detectors.alerts import instant
 from detectors.events import Item, Post, Rejection
 from streams.sources import (
     ads,
+    bluesky_repo,
     io_archive,
     ira_538,
     jetstream,
@@ -49,7 +50,8 @@ _JSON_ADVICE = "each line must be one JSON text, as `jq -c` writes it; check als
 FUTURE_MS = 5 * 60_000
 """How far a post may lie ahead of the reading clock: clocks differ, but not by more."""
 
-FORMATS = (*_JSON_FORMATS, *_TABLE_FORMATS, "csv", "auto")
+REPO = "bluesky-repo"
+FORMATS = (*_JSON_FORMATS, *_TABLE_FORMATS, REPO, "csv", "auto")
 """The names that `open_source` takes; `csv` needs a mapping, `auto` guesses."""
 
 
@@ -107,7 +109,14 @@ def open_source(path: str | Path, format: str = "auto", mapping: str | Path | No
         raise InputError(f"the format csv needs a mapping: {_MAPPING_ADVICE}")
     name = label(path)
     table = read_mapping(mapping) if mapping is not None else None
-    content = blocks(open_input(path))
+    chunks = open_input(path)
+    if format == "auto" and mapping is None:
+        head, chunks = _peeked(chunks)
+        if bluesky_repo.begins(head):
+            return Reader(name, REPO, True, bluesky_repo.batches(chunks, name))
+    if format == REPO:
+        return Reader(name, REPO, False, bluesky_repo.batches(chunks, name))
+    content = blocks(chunks)
     chosen = format
     if format == "auto" and table is not None:
         chosen = "csv"
@@ -192,6 +201,16 @@ def _with_json(batches: Iterator[Batch], name: str) -> Iterator[Batch]:
         raise InputError(f"{name} has no JSON record at all: {_JSON_ADVICE}")
 
 
+def _peeked(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """The first bytes of an input, and the input from its beginning."""
+    first: list[bytes] = []
+    for chunk in chunks:
+        first.append(chunk)
+        if sum(map(len, first)) >= bluesky_repo.HEAD_BYTES:
+            break
+    return b"".join(first)[: bluesky_repo.HEAD_BYTES], chain(first, chunks)
+
+
 def _guess(content: Iterator[Block], name: str) -> tuple[str, Iterator[Block]]:
     """Guess the format from the first block that says something; give the content from its beginning."""
     seen: list[Block] = []
@@ -251,7 +270,7 @@ def _is_v1(record: dict[str, Any]) -> bool:
 
 
 def _is_v2(record: dict[str, Any]) -> bool:
-    if "author_id" in record or "public_metrics" in record:
+    if any(name in record for name in ("author_id", "public_metrics", "__twarc")):
         return True
     return isinstance(record.get("action"), str)
 

@@ -262,6 +262,36 @@ def take_event(event: Event, line: bytes, number: int, batch: Batch) -> None:
         batch.accept(number, item)
 
 
+def event_of_record(did: str, collection: str, rkey: str, record: Any, undated_us: int) -> Event:
+    """A record of an export as the event of its creation, witnessed when its author says.
+
+    Parameters
+    ----------
+    did, collection, rkey : str
+        Whose it is, and its key.
+    record : Any
+        As JSON.
+    undated_us : int
+        Time of a record that has none, in microseconds since the epoch; 0 where it is not known.
+
+    Raises
+    ------
+    Rejection
+    """
+    if collection not in COLLECTIONS:
+        raise _unread(collection)
+    try:
+        made = {"operation": "create", "collection": collection, "rkey": rkey, "record": record}
+        commit = msgspec.convert(made, _Commit)
+    except msgspec.ValidationError as problem:
+        raise Rejection("wrong_type", str(problem)) from None
+    claimed = _claimed(commit.record.created_at) if commit.record else None
+    at_us = undated_us if claimed is None else milliseconds(claimed) * 1000 + claimed.microsecond % 1000
+    if not _EARLIEST_US <= at_us < _LATEST_US:
+        raise Rejection("missing_field", "the record has no createdAt")
+    return Event("commit", did, at_us, commit)
+
+
 def _of_account(event: Event) -> Change | None:
     """A change of status; None where no reason is given, or the trouble is the host's alone."""
     account = event.account

@@ -1,18 +1,23 @@
 """Normalised posts (`vigie.post.v1`), one JSON object on a line: read and written.
 
-Besides posts the stream may hold changes: `deletion`, `account` and `profile`. An `edit` is a post.
+Besides posts the stream may hold changes: `deletion`, `account` and `profile`, and what a source says of
+itself: `gap` and `filter`. An `edit` is a post.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
+from detectors.coverage import LONGEST_FILTER
 from detectors.events import (
     Change,
+    Chosen,
+    GapReason,
     Item,
+    Missing,
     Moment,
     Post,
     Profile,
@@ -47,7 +52,29 @@ class _Profile(msgspec.Struct, tag_field="event", tag="profile"):
     author: dict[str, object]
 
 
-_CHANGES = ("deletion", "account", "profile")
+LONGEST_SOURCE = 200
+"""Characters in the name of a source at most."""
+_Source = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_SOURCE)]
+
+
+class _Gap(msgspec.Struct, tag_field="event", tag="gap", rename={"from_": "from"}):
+    platform: str
+    source: _Source
+    from_: Moment | int
+    to: Moment | int
+    reason: GapReason = "lost"
+    at: Moment | int | None = None
+
+
+class _Filter(msgspec.Struct, tag_field="event", tag="filter"):
+    platform: str
+    source: _Source
+    at: Moment | int
+    filter: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_FILTER)] | None = None
+    sampling: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
+
+
+_CHANGES = ("deletion", "account", "profile", "gap", "filter")
 
 
 def take_line(line: bytes, number: int, batch: Batch) -> None:
@@ -94,7 +121,9 @@ def _change(line: bytes) -> Change | None:
     if not isinstance(record, dict) or record.get("event") not in _CHANGES:
         return None
     try:
-        event = msgspec.convert(record, _Deletion | _Account | _Profile)
+        event = msgspec.convert(record, _Deletion | _Account | _Profile | _Gap | _Filter)
+        if isinstance(event, _Gap | _Filter):
+            return _of_source(event)
         # The rules of times and ids are those of a post.
         stamp = from_mapping(
             {
@@ -118,6 +147,34 @@ def _change(line: bytes) -> Change | None:
     )
 
 
+def _of_source(event: _Gap | _Filter) -> Change:
+    """What a source says of itself."""
+
+    def moment_ms(at: Moment | int) -> int:
+        stamp = {"id": "-", "platform": event.platform, "author_id": "-", "created_at": at}
+        return from_mapping(stamp).time_ms
+
+    if isinstance(event, _Filter):
+        chosen = Chosen(filter=event.filter, sampling=event.sampling)
+        return Change(
+            platform=event.platform,
+            time_ms=moment_ms(event.at),
+            event="filter",
+            source=event.source,
+            chosen=chosen,
+        )
+    missing = Missing(start_ms=moment_ms(event.from_), end_ms=moment_ms(event.to), reason=event.reason)
+    if missing.start_ms >= missing.end_ms:
+        raise Rejection("bad_record", "it ends before it begins")
+    return Change(
+        platform=event.platform,
+        time_ms=missing.end_ms if event.at is None else moment_ms(event.at),
+        event="gap",
+        source=event.source,
+        missing=missing,
+    )
+
+
 def encode_item(item: Item) -> bytes:
     """Write a post or a change as a normalised line, without the line feed.
 
@@ -130,7 +187,7 @@ def encode_item(item: Item) -> bytes:
 
 def encode_change(change: Change) -> bytes:
     """Write a change as a normalised line, without the line feed."""
-    fields = {
+    fields: dict[str, Any] = {
         "event": change.event,
         "platform": change.platform,
         "id": change.post_id,
@@ -138,7 +195,12 @@ def encode_change(change: Change) -> bytes:
         "at": change.time_ms,
         "status": change.status,
         "author": change.author and _present(change.author, _PROFILE_TIMES),
+        "source": change.source,
     }
+    if (missing := change.missing) is not None:
+        fields |= {"from": missing.start_ms, "to": missing.end_ms, "reason": missing.reason}
+    if (chosen := change.chosen) is not None:
+        fields |= {"filter": chosen.filter, "sampling": chosen.sampling}
     return _encode({name: value for name, value in fields.items() if value is not None})
 
 

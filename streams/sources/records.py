@@ -88,7 +88,7 @@ class Tally:
     events: int = 0
     """Changes, and records that are well formed and hold nothing of use."""
     changes: int = 0
-    """Of the events: what became of accounts and posts."""
+    """Of the events: what became of accounts and posts, and what sources say of themselves."""
     reasons: Counter[str] = field(default_factory=Counter)
     claims: Counter[str] = field(default_factory=Counter)
     """See `Batch.claims`."""

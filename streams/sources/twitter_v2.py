@@ -2,8 +2,12 @@
 
 A line is an answer of the API (`data`, `includes`, `meta`), a frame of the filtered stream, one tweet (also
 flattened by twarc, with the author inside), or a list of tweets. Authors, referenced tweets and mentioned
-users are looked up in `includes`. Users and metadata are no posts; they are refused as `no_post`. Deletions
-and what the compliance streams say of accounts are changes; what has no time or no such meaning is counted.
+users are looked up in `includes`. Metadata are no posts; they are refused as `no_post`. Deletions and what
+the compliance streams say of accounts are changes; what has no time or no such meaning is counted.
+
+Users where tweets could be, as twarc writes lists of users and of followers, are changes of profile. They
+stand at the date of the account's creation, before all its posts, since an archive says it for all of them;
+without that date at the time at which twarc asked (`__twarc`), and without both they are refused.
 
 A repost takes text, hashtags, mentions, links and media from the original where the answer includes it. Where
 it does not, the leading `RT @name:` is taken off the text, which the API cuts.
@@ -18,7 +22,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from detectors.events import Change, Moment, Rejection, Status, milliseconds
+from detectors.events import Change, Moment, Rejection, Status, from_mapping, milliseconds
 from streams.sources.jsonlines import accept_mapping, decode_json
 from streams.sources.records import Batch
 from streams.sources.twitter_v1 import PLATFORM, client_name
@@ -143,15 +147,17 @@ def take_line(line: bytes, number: int, batch: Batch) -> None:
     except Rejection as problem:
         batch.reject(number, problem.reason, problem.detail, line)
         return
-    includes = _Includes(None)
+    includes, asked_at = _Includes(None), None
     if isinstance(record, dict) and "data" in record:
-        includes = _Includes(record.get("includes"))
+        includes, asked_at = _Includes(record.get("includes")), _asked_at(record)
         record = record["data"]
     for item in record if isinstance(record, list) and record else [record]:
-        _take(item, includes, number, line, batch)
+        _take(item, includes, asked_at, number, line, batch)
 
 
-def _take(record: Any, includes: _Includes, number: int, line: bytes, batch: Batch) -> None:
+def _take(
+    record: Any, includes: _Includes, asked_at: datetime | None, number: int, line: bytes, batch: Batch
+) -> None:
     if not isinstance(record, dict):
         detail = f"expected a tweet, got {type(record).__name__}"
         batch.reject(number, "no_post" if record == [] else "not_an_object", detail, line)
@@ -161,6 +167,8 @@ def _take(record: Any, includes: _Includes, number: int, line: bytes, batch: Bat
             batch.events += 1
         else:
             batch.accept(number, change)
+    elif _is_user(record):
+        _take_user(record, _asked_at(record) or asked_at, number, line, batch)
     elif why := _no_tweet(record):
         batch.reject(number, "no_post", why, line)
     else:
@@ -223,11 +231,67 @@ def _deletion(post_id: str, author_id: str | None, at_ms: int) -> Change:
 def _no_tweet(record: dict[str, Any]) -> str | None:
     if "text" in record or "author_id" in record:
         return None
-    if "username" in record:
-        return "a user, not a post"
     if "id" not in record and any(name in record for name in ("meta", "errors", "includes", "title")):
         return "an answer without posts"
     return None
+
+
+def _is_user(record: dict[str, Any]) -> bool:
+    return "username" in record and "text" not in record and "author_id" not in record
+
+
+class _Twarc(msgspec.Struct):
+    """What twarc adds to what it writes."""
+
+    retrieved_at: Moment | None = None
+
+
+class _Asked(msgspec.Struct):
+    twarc: _Twarc = msgspec.field(default_factory=_Twarc, name="__twarc")
+
+
+def _asked_at(record: dict[str, Any]) -> datetime | None:
+    """When twarc asked the API, where it says so."""
+    try:
+        return msgspec.convert(record, _Asked).twarc.retrieved_at
+    except msgspec.ValidationError:
+        return None
+
+
+def _take_user(
+    record: dict[str, Any], asked_at: datetime | None, number: int, line: bytes, batch: Batch
+) -> None:
+    """Add the profile of a user, as a normalised line would tell it."""
+    try:
+        user = msgspec.convert(record, _User)
+    except msgspec.ValidationError as problem:
+        batch.reject(number, "bad_record", f"a user: {problem}", line)
+        return
+    at = user.created_at or asked_at
+    if at is None:
+        batch.reject(number, "no_post", "a user, without a date of it or of the request", line)
+        return
+    try:
+        stamp = from_mapping(
+            {
+                "id": "-",
+                "platform": PLATFORM,
+                "author_id": user.id,
+                "created_at": at,
+                "author": _profile(user, asked_at),
+            }
+        )
+    except Rejection as problem:
+        batch.reject(number, problem.reason, problem.detail, line)
+        return
+    change = Change(
+        platform=PLATFORM,
+        time_ms=stamp.time_ms,
+        event="profile",
+        author_id=stamp.author_id,
+        author=stamp.author,
+    )
+    batch.accept(number, change)
 
 
 def _fields(tweet: _Tweet, includes: _Includes) -> dict[str, Any]:

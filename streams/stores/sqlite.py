@@ -2,6 +2,9 @@
 
 Of each post one row is added at the end of one table: when, by whom, and what it shares; never its text. That
 is as little as answers how many accounts there were in any window. What is asked is in `reading`.
+
+The newest profile of each account stands beside them, whether it came with a post or by itself. Where a live
+network is gone on with, they are what is left of the run before: they complete the posts of this one.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from typing import Any
 import msgspec
 import orjson
 
+from detectors.accounts.profiles import completed
 from detectors.batches import PromotionSignal, SignalBatch
 from detectors.case import Judged
 from detectors.events import CANARY, Post, Profile, milliseconds, moment_ms
@@ -25,7 +29,7 @@ from streams.clock import clock_ms
 from streams.privacy_settings import RetentionSettings
 from streams.sources.opening import InputError
 from streams.stores.reading import Reading
-from streams.stores.rows import SEPARATOR, Judgement, Rule
+from streams.stores.rows import SEPARATOR, Judgement, Rule, decoded
 
 FORMAT = 2
 MINUTE_MS = 60_000
@@ -41,7 +45,7 @@ CREATE TABLE posts (
   activity INTEGER NOT NULL, hashtags TEXT, links TEXT, media TEXT, targets TEXT, strangers TEXT,
   ref TEXT, source TEXT, text TEXT, listed TEXT, payer TEXT, banned INTEGER,
   PRIMARY KEY (time, account, id)) WITHOUT ROWID;
-CREATE TABLE profiles (
+CREATE TABLE IF NOT EXISTS profiles (
   account TEXT PRIMARY KEY, handle TEXT, observed INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE judged (
   tick INTEGER NOT NULL, finding TEXT NOT NULL, detector TEXT NOT NULL, kind TEXT NOT NULL,
@@ -59,6 +63,13 @@ CREATE TABLE told (
   finding TEXT NOT NULL, alert TEXT NOT NULL, PRIMARY KEY (finding, alert)) WITHOUT ROWID;
 """
 _POST = f"INSERT OR REPLACE INTO posts VALUES ({', '.join('?' * 16)})"
+_FORGOTTEN = (
+    "DELETE FROM profiles WHERE account IN (SELECT account FROM profiles "
+    "ORDER BY observed, account LIMIT max(0, (SELECT count(*) FROM profiles) - ?))"
+)
+"""Of more profiles than may be kept, those seen longest ago."""
+_STAYING = ("profiles", "begun")
+"""Tables that stay where the profiles do: their age is told by when the store was begun."""
 _PROFILE = (
     "INSERT INTO profiles VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
     "handle = excluded.handle, observed = excluded.observed, body = excluded.body"
@@ -81,11 +92,21 @@ class Store:
     path : str or Path
         The file. For writing it is made, or what an earlier replay left in it replaced; for reading it
         must exist.
+    write : bool
+    go_on : bool
+        Whether the profiles of an earlier run stay.
     kept : RetentionSettings, optional
         What is older goes when the file is opened, and whenever it is written.
     """
 
-    def __init__(self, path: str | Path, *, write: bool, kept: RetentionSettings | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        write: bool,
+        go_on: bool = False,
+        kept: RetentionSettings | None = None,
+    ) -> None:
         self._path = Path(path)
         self._kept = kept
         if not write and not self._path.is_file():
@@ -95,7 +116,7 @@ class Store:
         try:
             self._db = sqlite3.connect(self._path, isolation_level=None)
             if write:
-                self._start_anew()
+                self._start_anew(_STAYING if go_on else ())
             self._check_format()
             with contextlib.suppress(sqlite3.OperationalError):  # who may only read cannot delete
                 self._sweep()
@@ -109,21 +130,28 @@ class Store:
         self._reposted: dict[str, tuple[int, Profile]] = {}
         self._written_ms = 0
 
-    def _start_anew(self) -> None:
+    def _start_anew(self, staying: Iterable[str]) -> None:
         """Make the tables. What an earlier replay stored goes: two runs mixed would explain neither."""
         rows = self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         found = {row[0] for row in rows}
         if found and "judged" not in found:
             raise InputError(f"{self._path} is a database, but not a store of Vigie: choose another file.")
-        self._db.executescript("".join(f"DROP TABLE IF EXISTS {name};" for name in sorted(found)))
+        if "meta" not in found or self._format() != FORMAT:
+            staying = ()
+        gone = sorted(found.difference(staying))
+        self._db.executescript("".join(f"DROP TABLE IF EXISTS {name};" for name in gone))
         self._db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; {_SCHEMA}")
         self._db.execute("INSERT INTO meta VALUES (?)", (FORMAT,))
-        retention.begin(self._db, clock_ms())
+        if "begun" not in found.intersection(staying):
+            retention.begin(self._db, clock_ms())
+
+    def _format(self) -> int | None:
+        row = self._db.execute("SELECT format FROM meta").fetchone()
+        return None if row is None else row[0]
 
     def _check_format(self) -> None:
-        row = self._db.execute("SELECT format FROM meta").fetchone()
-        if row is None or row[0] != FORMAT:
-            found = None if row is None else row[0]
+        found = self._format()
+        if found != FORMAT:
             raise InputError(
                 f"The store {self._path} has format {found}; this version reads {FORMAT}: make it anew with "
                 "`vigie replay --store`."
@@ -162,9 +190,36 @@ class Store:
             text = f"{print_.key:016x}" if print_.key else None
             head = post.time_ms, member.account, post.id, post.kind, member.activity
             posts.append((*head, *shared, *named, _ref(post), source, text, listed or None, *_paid(paid)))
-        if len(posts) >= _HELD or batch.tick_ms >= self._written_ms + _HELD_MS:
+        for change in batch.changes:
+            if change.event == "profile" and change.author_id and change.author is not None:
+                account = account_key(change.platform, change.author_id)
+                self._note_profile(account, change.time_ms, change.author)
+        held = max(len(posts), len(self._profiles))
+        if held >= _HELD or batch.tick_ms >= self._written_ms + _HELD_MS:
             self.flush()
             self._written_ms = batch.tick_ms
+
+    def _note_profile(self, account: str, time_ms: int, profile: Profile) -> None:
+        """Keep a profile that came by itself. Such a one may tell a part alone: the rest stays."""
+        known = self._profiles.get(account) or self._stored(account)
+        self._profiles[account] = time_ms, completed(known[1] if known else None, profile)
+
+    def _stored(self, account: str) -> tuple[int, Profile] | None:
+        row = self._db.execute("SELECT observed, body FROM profiles WHERE account = ?", (account,)).fetchone()
+        return row and (row[0], decoded(row[1], Profile))
+
+    def profiles(self, most: int) -> list[tuple[str, int, Profile]]:
+        """Account, time and profile of those seen last, the oldest first.
+
+        Parameters
+        ----------
+        most : int
+            How many at most.
+        """
+        rows = self._db.execute(
+            "SELECT account, observed, body FROM profiles ORDER BY observed DESC, account LIMIT ?", (most,)
+        ).fetchall()
+        return [(account, at_ms, decoded(body, Profile)) for account, at_ms, body in reversed(rows)]
 
     def note_judged(self, judged: Judged) -> None:
         """Keep one judgement, alerted or not."""
@@ -200,6 +255,8 @@ class Store:
         for statement, profiles in ((_PROFILE, self._profiles), (_REPOSTED, self._reposted)):
             self._db.executemany(statement, _profile_rows(profiles))
             profiles.clear()
+        if self._kept is not None:
+            self._db.execute(_FORGOTTEN, (self._kept.most_profiles,))
         self._db.execute("COMMIT")
         self._sweep()
 

@@ -55,6 +55,7 @@ class Bluesky:
     """Reads posts, reposts, replies, quotes, profiles, deletions and the status of accounts."""
 
     name = "bluesky"
+    chosen_by = None
 
     def __init__(self, settings: BlueskySettings | None = None) -> None:
         self._settings = settings or BlueskySettings()
@@ -159,7 +160,7 @@ class Bluesky:
         inlet.counts.errors[name or f"http_{problem.status}"] += 1
         if name == "CursorTooOld":
             # The server tells no oldest time: it is gone on from the present, and said so.
-            inlet.counts.gap(int(inlet.places.pop(PLACE, 0)) // 1000, inlet.clock())
+            inlet.gap(int(inlet.places.pop(PLACE, 0)) // 1000, inlet.clock())
             inlet.behind.pop(PLACE, None)
         elif name == "UnknownZstdDictionary":
             self._plain.add(server)
@@ -185,7 +186,7 @@ class Bluesky:
                 continue  # what it says of an old place is seen by the first event too
             place = event.witnessed_us
             if 0 < before_us < place:
-                inlet.counts.gap(before_us // 1000, place // 1000)
+                inlet.gap(before_us // 1000, place // 1000)
             before_us = 0  # only the first event tells whether the connections overlap
             self._note_progress(place, inlet)
             # A server whose clock is ahead has not seen the future: it was here by now.

@@ -13,7 +13,7 @@ class Counts:
     """Counts of a live source. What its messages held is counted by its `Tally`.
 
     Every message is one of post, change, unused, refused or repeated, so that once everything is handed on
-    ``received = tally.posts + tally.events + tally.rejected + duplicates``.
+    ``received + said = tally.posts + tally.events + tally.rejected + duplicates``.
     """
 
     received: int = 0
@@ -30,6 +30,8 @@ class Counts:
     """Requests of others that were put off because downstream is full."""
     errors: Counter[str] = field(default_factory=Counter)
     """What ended or prevented connections, by the network's own name of it."""
+    said: int = 0
+    """What the source said of itself: gaps, and what chooses its posts."""
     gaps_total: int = 0
     gaps: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=_KEPT_GAPS))
     """Stretches of which the network offers nothing any more: from, to, in milliseconds since the epoch."""

@@ -7,6 +7,9 @@ or our refusal does the rest: memory is bounded and nothing is dropped.
 How far a network was read is written to a file only for what downstream says it has safe (`Feed.taken`).
 What was read and not yet safe when a process dies is asked for again, and what comes twice is dropped by its
 id.
+
+What the client finds to be missing, and what chooses the posts, goes downstream among the posts, as events of
+the source itself (`detectors.sources`).
 """
 
 from __future__ import annotations
@@ -21,12 +24,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from detectors.events import Item, Post
+from detectors.events import Change, Chosen, GapReason, Item, Missing, Post
 from detectors.forgetting import forget_oldest
 from streams.clock import clock_ms
 from streams.sources.formats import FUTURE_MS, refuse_future
+from streams.sources.live.absences import Absences
 from streams.sources.live.counts import Counts
 from streams.sources.live.places import PlaceFile, Places
+from streams.sources.posts import LONGEST_SOURCE
 from streams.sources.records import Batch, Rejected, Tally
 
 BATCH_POSTS = 500
@@ -50,6 +55,10 @@ class Client(Protocol):
 
     name: str
     """How it is named in messages."""
+
+    @property
+    def chosen_by(self) -> str | None:
+        """What chooses the posts, in the network's words; None where it shows all, or only others know."""
 
     async def run(self, inlet: Inlet) -> None:
         """Bring what the network sends to the inlet until cancelled.
@@ -80,6 +89,12 @@ class Inlet:
         The present in milliseconds since the epoch.
     notice : callable
         Told of what a person should know, in one sentence without secrets.
+    name, source : str
+        Of the network, and what this stream of it is called.
+    grace_ms : int
+        How much older than the newest a post may be that is in time downstream.
+    chosen : callable
+        What chooses the posts by now; None where there is nothing to say.
     """
 
     def __init__(
@@ -87,13 +102,21 @@ class Inlet:
         places: Places,
         clock: Callable[[], int] = clock_ms,
         notice: Callable[[str], None] = lambda _: None,
+        *,
+        name: str = "",
+        source: str = "",
+        grace_ms: int = 10_000,
+        chosen: Callable[[], Chosen | None] = lambda: None,
     ) -> None:
+        self.name, self.source = name, source
         self.places = places
         self.clock = clock
         self.notice = notice
         self.counts = Counts()
         self.behind: dict[str, int] = {}
         """Servers that are not read up to the present, each with the time it was read to, in milliseconds."""
+        self.away: dict[str, tuple[int, GapReason]] = {}
+        """Servers that give nothing and will not give later what is missed: since when, and why."""
         self.taken = 0
         """How many posts and changes downstream has safe."""
         self.given = 0
@@ -102,6 +125,11 @@ class Inlet:
         self._batch = Batch()
         self._told = dict(places)
         """The places that were handed over last: a network that is silent moves them too."""
+        self._newest: dict[str, int] = {}
+        """Of each server the time of its newest post, in milliseconds."""
+        self._absences = Absences(grace_ms)
+        self._chosen = chosen
+        self._said: Chosen | None = None
         self._seen: dict[object, None] = {}
         self._turn = asyncio.Lock()
 
@@ -127,11 +155,52 @@ class Inlet:
         before = len(batch.posts)
         take(self.counts.received, batch)
         if len(batch.posts) > before:
+            newest_ms = max(item.time_ms for item in batch.posts[before:])
+            self._newest[where] = max(self._newest.get(where, 0), min(newest_ms, self.clock()))
             self._drop_repeats(batch, before)
         if place is not None:
             self.places[where] = place
         if len(batch.posts) + len(batch.rejected) >= BATCH_POSTS:
             await self.flush()
+
+    def gap(self, from_ms: int, to_ms: int, reason: GapReason = "lost", where: str = "") -> None:
+        """Count a time of which not all can be had any more, and say so downstream.
+
+        Parameters
+        ----------
+        from_ms, to_ms : int
+            Milliseconds since the epoch.
+        reason : str
+        where : str
+            The server, where there are several.
+        """
+        self.counts.gap(from_ms, to_ms)
+        if 0 < from_ms < to_ms:
+            self._say_gap(where, Missing(start_ms=from_ms, end_ms=to_ms, reason=reason))
+
+    def _say_gap(self, where: str, missing: Missing) -> None:
+        # Dated at its beginning: it is heard when it comes, and time does not move by it.
+        change = Change(
+            platform=self.name,
+            time_ms=missing.start_ms,
+            event="gap",
+            source=where or self.source,
+            missing=missing,
+        )
+        self.counts.said += 1
+        self._batch.accept(self.counts.received, change)
+
+    def _say_what_chooses(self, batch: Batch) -> None:
+        """Before the first posts, and before those that come after it has changed."""
+        chosen = self._chosen()
+        if chosen is None or chosen == self._said or not batch.posts:
+            return
+        self._said = chosen
+        at_ms = batch.posts[0].time_ms
+        change = Change(platform=self.name, time_ms=at_ms, event="filter", source=self.source, chosen=chosen)
+        self.counts.said += 1
+        batch.posts.insert(0, change)
+        batch.lines.insert(0, self.counts.received)
 
     def _drop_repeats(self, batch: Batch, start: int) -> None:
         seen = self._seen
@@ -147,12 +216,15 @@ class Inlet:
     async def flush(self) -> None:
         """Hand over what has gathered."""
         async with self._turn:  # in order of arrival, whoever waits
+            for where, missing in self._absences.now(self.behind, self.away, self._newest):
+                self._say_gap(where, missing)
             batch, self._batch = self._batch, Batch()
             if not (batch.posts or batch.rejected or batch.events) and self.places == self._told:
                 return
             self._told = dict(self.places)
             waiting = _Waiting(batch, self._told)
             refuse_future(batch, self.clock() + FUTURE_MS)
+            self._say_what_chooses(batch)
             self.given += len(batch.posts)
             while self.full:
                 await asyncio.sleep(_NAP_S)
@@ -177,7 +249,7 @@ class Feed:
         Where the network was left off, and is gone on.
     on_rejected : callable, optional
         Told of every refused record, with the client's name.
-    clock, notice : callable
+    clock, notice, grace_ms, chosen, source
         See `Inlet`.
 
     Raises
@@ -194,11 +266,22 @@ class Feed:
         on_rejected: Callable[[str, Rejected], None] | None = None,
         clock: Callable[[], int] = clock_ms,
         notice: Callable[[str], None] = lambda _: None,
+        grace_ms: int = 10_000,
+        chosen: Callable[[], Chosen | None] = lambda: None,
+        source: str | None = None,
     ) -> None:
         self.name = client.name
         self.tally = Tally()
         self._client, self._file, self._on_rejected, self._clock = client, file, on_rejected, clock
-        self._inlet = Inlet(file.read() if file is not None else {}, clock, notice)
+        self._inlet = Inlet(
+            file.read() if file is not None else {},
+            clock,
+            notice,
+            name=client.name,
+            source=(source or client.name)[:LONGEST_SOURCE],
+            grace_ms=grace_ms,
+            chosen=chosen,
+        )
         self.counts = self._inlet.counts
         self._given: deque[tuple[int, Places]] = deque()
         self._handed = 0

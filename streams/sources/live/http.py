@@ -42,6 +42,7 @@ class Http:
     """Takes in the posts that others send."""
 
     name = "http"
+    chosen_by = None
 
     def __init__(self, settings: HttpSettings) -> None:
         if len(settings.token) < _SHORTEST_TOKEN:

@@ -4,7 +4,7 @@ A stream has no memory. After a lost connection the timeline is asked for what i
 seen, page by page, once the new stream is open, so that nothing falls between the two; what comes twice is
 dropped by its address. The ids of statuses are made of their times, and those that come from afar have older
 ones: so the timeline is read from a minute before the last. What it cannot give (deletions, and more than
-`most_pages`) is lost; the latter is counted as a gap.
+`most_pages`) is lost; the latter is a gap, and so is what an instance missed while others went on.
 
 Since version 4.2 an instance wants the token of a user for its stream, with the right `read:statuses`.
 Boosts are in no public stream, and replies to others mostly are not.
@@ -19,6 +19,9 @@ from urllib.parse import urlsplit
 import msgspec
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
 
+from detectors.coverage import LONGEST_FILTER
+from detectors.events import GapReason
+from detectors.rules.sentences import shortened
 from streams.sources import mastodon
 from streams.sources.live.answers import body_of
 from streams.sources.live.federated import FederatedNames
@@ -67,6 +70,12 @@ class Mastodon:
                 f"mastodon.stream is {self._settings.stream!r}: choose one of {', '.join(_TIMELINES)}."
             )
 
+    @property
+    def chosen_by(self) -> str:
+        """The timelines that are read."""
+        hosts = ", ".join(urlsplit(address).netloc for address in self._addresses)
+        return shortened(f"{self._settings.stream} timeline of {hosts}, without boosts", LONGEST_FILTER)
+
     async def run(self, inlet: Inlet) -> None:
         """See `streams.sources.live.feed.Client`."""
         timeout = ClientTimeout(total=None, sock_connect=_CONNECT_S)
@@ -98,11 +107,14 @@ class _Instance:
             began = time.monotonic()
             if (last := inlet.places.get(self._host)) is not None:
                 inlet.behind[self._host] = self._read_to_ms or _time_of(str(last), inlet)
+            else:
+                inlet.away.setdefault(self._host, (self._read_to_ms or inlet.clock(), "unreachable"))
             asked_s = 0.0
             try:
                 asked_s = await self._follow(inlet)
             except _Refused as refusal:
-                inlet.behind.pop(self._host, None)
+                since_ms, _ = inlet.away.get(self._host, (inlet.clock(), ""))
+                inlet.away[self._host] = inlet.behind.pop(self._host, since_ms), "refused"
                 inlet.notice(str(refusal))
                 return str(refusal)
             except (ClientError, OSError, TimeoutError, TooLong, msgspec.DecodeError) as problem:
@@ -125,6 +137,7 @@ class _Instance:
             self._was_open = True
             await self._catch_up(inlet)
             inlet.behind.pop(self._host, None)
+            inlet.away.pop(self._host, None)
             stream = EventStream()
             async for chunk in answer.content.iter_any():
                 self._read_to_ms = inlet.clock()
@@ -162,9 +175,11 @@ class _Instance:
         if last is None:
             return
         newest = self._rewound(str(last))
+        reason: GapReason = "too_much"
         for _ in range(self._settings.most_pages):
             page = await self._page(newest, inlet)
             if page is None:
+                reason = "lost"
                 break
             if not page:
                 return
@@ -172,7 +187,7 @@ class _Instance:
             newest = _id_of(page[0]) or newest
             for status in reversed(page):
                 await self._put(inlet, "update", status, None)
-        inlet.counts.gap(_time_of(newest, inlet), inlet.clock())
+        inlet.gap(_time_of(newest, inlet), inlet.clock(), reason, self._host)
 
     async def _page(self, newest: str, inlet: Inlet) -> list[bytes] | None:
         """Statuses newer than this one, the newest first; None where the timeline is not shown."""

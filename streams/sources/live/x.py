@@ -18,6 +18,8 @@ from pathlib import Path
 import msgspec
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
 
+from detectors.coverage import LONGEST_FILTER
+from detectors.rules.sentences import shortened
 from streams.sources import twitter_v2
 from streams.sources.lines import LONGEST_LINE
 from streams.sources.live import x_rules
@@ -69,11 +71,16 @@ class X:
         if not settings.rules:
             raise InputError("The stream of X needs rules: name a file as x.rules, with one rule a line.")
         self._settings = settings
-        self._wanted = x_rules.read_rules(settings.rules)
+        self._wanted = self._in_force = x_rules.read_rules(settings.rules)
         self._backfill = settings.backfill
         self._network = Backoff(settings.network_retry_s, settings.network_retry_s * 64, linear=True)
         self._http = Backoff(settings.http_retry_s, settings.http_retry_s * 64)
         self._limit = Backoff(settings.limit_retry_s, settings.limit_retry_s * 64)
+
+    @property
+    def chosen_by(self) -> str:
+        """The rules in force."""
+        return shortened(" | ".join(self._in_force), LONGEST_FILTER)
 
     async def run(self, inlet: Inlet) -> None:
         """See `streams.sources.live.feed.Client`."""
@@ -131,7 +138,7 @@ class X:
         if place := inlet.places.get(PLACE):
             offered_ms = inlet.clock() - (_MOST_BACKFILL_MINUTES * 60_000 if backfill else 0)
             if int(place) < offered_ms:
-                inlet.counts.gap(int(place), offered_ms)
+                inlet.gap(int(place), offered_ms)
 
     async def _lines(self, answer: ClientResponse, inlet: Inlet) -> float:
         """Hand on the lines of the stream until it ends; how long to wait then, in seconds."""
@@ -185,6 +192,7 @@ class X:
     async def _step(self, session: ClientSession, inlet: Inlet) -> bool:
         try:
             await x_rules.keep_in_step(session, self._settings.server, self._wanted)
+            self._in_force = self._wanted
         except x_rules.Rejected as problem:
             raise InputError(str(problem)) from None
         except (ClientError, OSError, TimeoutError, msgspec.DecodeError) as problem:
