@@ -51,7 +51,7 @@ def in_common(results: Collection[TraitResult], met: Collection[str]) -> list[Ch
         if one.state == "found"
         and one.name in COUNTED
         and SAME.get(one.name) not in met
-        and one.figures.get("showing", FEWEST) >= FEWEST
+        and int(one.figures.get("showing", FEWEST)) >= FEWEST
     ]
     found.sort(key=lambda one: (-(one.effect or 0.0), one.name))
     return [
