@@ -112,6 +112,8 @@ def one_a_minute(times: bytes) -> int:
 def ran(before: int, times: bytes, time_ms: int) -> int:
     """When an account was last seen to post once a minute, to the hour; 0 for never, -1 where it posted too
     seldom."""
+    if len(times) < RUN * _WIDTH:  # as of nearly all accounts
+        return before
     run = one_a_minute(times)
     return time_ms if run > 0 and time_ms - before >= _HOUR_MS else max(before, run)
 
