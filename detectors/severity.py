@@ -74,7 +74,8 @@ def assess(
     checks = tuple(RULES[finding.detector].rules(finding, linked, most_shared))
     if any(listed) and finding.detector != LISTED:  # where the lists found the group, that is said already
         checks += (joined(*listed, len(finding.accounts)),)
-    checks += tuple(in_common(traits, {check.code for check in checks if check.points}))
+    declared = finding.declared / max(1, len(finding.accounts))
+    checks += tuple(in_common(traits, {check.code for check in checks if check.points}, declared))
     reasons = tuple(sorted((check for check in checks if check.points), key=lambda check: -check.points))
     score = min(100, sum(check.points for check in reasons))
     return Assessment(

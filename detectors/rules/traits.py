@@ -19,7 +19,7 @@ POINTS = (5, 10, 10)
 WITHOUT_POINTS = frozenset({"listed", "posts_per_account", "timing"})
 """The lists have a rule of their own; the others are found in one of twenty innocent communities."""
 FEWEST = 3
-"""Accounts that must show a trait for it to count: of what is rare one is told, which makes no group."""
+"""Accounts that must show a trait, beside the declared: of what is rare one is told, which makes no group."""
 SAME = {"bot_share": "bots", "deletions": "erasers"}
 """Traits that a detector's own rule may have given points for already, with its code."""
 NEEDED = (
@@ -36,7 +36,7 @@ COUNTED = _TRAITS.keys() - WITHOUT_POINTS
 """Names of the traits that may give points."""
 
 
-def in_common(results: Collection[TraitResult], met: Collection[str]) -> list[Check]:
+def in_common(results: Collection[TraitResult], met: Collection[str], declared: float) -> list[Check]:
     """The traits that give points.
 
     Parameters
@@ -44,6 +44,8 @@ def in_common(results: Collection[TraitResult], met: Collection[str]) -> list[Ch
     results : collection of TraitResult
     met : collection of str
         Codes of the detector's own rules that were met.
+    declared : float
+        Share of the group's accounts that say what they are.
     """
     found = [
         one
@@ -51,7 +53,8 @@ def in_common(results: Collection[TraitResult], met: Collection[str]) -> list[Ch
         if one.state == "found"
         and one.name in COUNTED
         and SAME.get(one.name) not in met
-        and int(one.figures.get("showing", FEWEST)) >= FEWEST
+        # At worst all who say what they are show it, as newsrooms show "newsroom" and their program.
+        and round(((one.value or 0.0) - declared) * one.n) >= FEWEST
     ]
     found.sort(key=lambda one: (-(one.effect or 0.0), one.name))
     return [
