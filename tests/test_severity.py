@@ -350,3 +350,12 @@ def test_a_listed_trait_does_not_take_the_place_of_the_rule_of_the_lists_in_a_se
     reason = joined(5, 3, 20)
     trait = TraitResult(name="listed", state="found", value=0.4, reference=0.01, n=20)
     assert sentence("hashtags", reason, [trait]) == sentence("hashtags", reason) != trait_said(trait)
+
+
+@pytest.mark.parametrize(
+    ("showing", "declared", "counted"), [(12, 0, True), (12, 9, True), (12, 10, False), (1, 0, False)]
+)
+def test_a_trait_of_fewer_than_three_beside_the_declared_accounts_gives_no_points(showing, declared, counted):
+    trait = TraitResult(name="client", state="found", value=showing / 20, reference=0.01, n=20)
+    group = finding("near_duplicates", accounts=20, declared=declared)
+    assert ("client" in {check.code for check in assess(group, 0, 0, traits=[trait]).reasons}) == counted
