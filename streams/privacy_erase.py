@@ -33,7 +33,7 @@ from streams.embedded import Settings
 from streams.kafka import clients
 from streams.kafka.alerts import CONTENT_TYPE, Tail
 from streams.kafka.checkpoints import Head
-from streams.kafka.settings import KafkaSettings, without_password
+from streams.kafka.settings import KafkaSettings, store_space, without_password
 from streams.outputs.alert import Alert
 from streams.sources.opening import InputError
 from streams.stores.erasing import erase_from_posts
@@ -259,7 +259,7 @@ def from_redis(settings: Settings, person: Person) -> InRedis:
     InputError
         When Redis does not answer, or a worker goes on.
     """
-    space = f"vigie:{settings.kafka.prefix}{settings.worker.app}:"
+    space = f"{store_space(settings.kafka, settings.worker)}:"
     client = redis_client.Redis.from_url(settings.redis.url, **settings.redis.options())
     try:
         keys = sorted(client.scan_iter(match=f"{_escaped(space)}*", count=_SCAN))

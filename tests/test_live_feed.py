@@ -71,7 +71,10 @@ def test_everything_is_handed_on_in_order_and_counted():
 def test_what_chooses_the_posts_is_said_before_the_first_and_when_it_changes():
     rules = [None]
     client = Scripted(range(40), wait_s=0.02)
-    chosen = lambda: Chosen(filter=rules[0]) if rules[0] else None  # noqa: E731
+
+    def chosen():
+        return Chosen(filter=rules[0]) if rules[0] else None
+
     with following(Feed(client, chosen=chosen, source="night")) as followed:
         followed.until_items(1)
         assert followed.said == []

@@ -22,8 +22,9 @@ from detectors.open_groups import OpenGroup, OpenGroups
 from detectors.state import STATE_FORMAT, Record, Saved, StateError, Table
 from streams.console.memory import Remembered, remembered
 from streams.embedded import Settings
-from streams.kafka.checkpoints import Head
+from streams.kafka.checkpoints import Head, key_of
 from streams.kafka.frames import partition_of
+from streams.kafka.settings import store_space
 
 _FIELDS = 2000
 """Records asked for in one command."""
@@ -49,7 +50,7 @@ class Checkpointed:
     def __init__(self, settings: Settings, cluster: str) -> None:
         kafka, redis = settings.kafka, settings.redis
         self._partitions = kafka.partitions
-        self._space = f"vigie:{kafka.prefix}{settings.worker.app}:{cluster}"
+        self._space = f"{store_space(kafka, settings.worker)}:{cluster}"
         options = redis.options() | {
             "socket_timeout": redis.timeout_s * _PATIENCE,
             "socket_connect_timeout": redis.timeout_s,
@@ -126,7 +127,7 @@ class Checkpointed:
             self._check(task)
             for start in range(0, len(keys), _FIELDS):
                 names = keys[start : start + _FIELDS]
-                packed = self._redis.hmget(f"{self._space}:{task}:{table.name}", names)
+                packed = self._redis.hmget(key_of(self._space, task, table.name), names)
                 for name, one in zip(names, packed, strict=True):
                     if one is not None:
                         found[name] = table.unpack(one)
@@ -135,12 +136,12 @@ class Checkpointed:
     def _whole(self, task: str, kind: type[_Record]) -> Saved:
         table = Table(kind)
         self._check(task)
-        records = self._redis.hgetall(f"{self._space}:{task}:{table.name}")
+        records = self._redis.hgetall(key_of(self._space, task, table.name))
         return {table.name: {name.decode(): one for name, one in records.items()}}
 
     def _check(self, task: str) -> None:
         """Records of another version may look like those of this one and mean something else."""
-        packed = self._redis.get(f"{self._space}:{task}")
+        packed = self._redis.get(key_of(self._space, task))
         if packed is not None and msgspec.msgpack.decode(packed, type=Head).format != STATE_FORMAT:
             raise NotRead("the workers are of another version than the console")
 

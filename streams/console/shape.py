@@ -9,6 +9,7 @@ import msgspec
 
 from detectors.case import Status
 from detectors.severity import Severity
+from streams.outputs.alert import fits
 
 _Both = dict[Literal["en", "fr"], str]
 
@@ -122,8 +123,4 @@ class _Alert(msgspec.Struct):
 
 def can_be_shown(alert: Any) -> bool:
     """Whether an alert has all that is shown of one, each of its kind."""
-    try:
-        msgspec.convert(alert, _Alert)
-    except msgspec.ValidationError:
-        return False
-    return True
+    return fits(alert, _Alert)

@@ -225,7 +225,16 @@ class Checkpoints:
             self.answers = True
 
     def _key(self, task: str, table: str = "") -> str:
-        return f"{self._space}:{task}:{table}" if table else f"{self._space}:{task}"
+        return key_of(self._space, task, table)
+
+
+def key_of(space: str, task: str, table: str = "") -> str:
+    """Where a table of a task stands; without one, its head.
+
+    >>> key_of("vigie:vigie:c1", "cases.0", "case"), key_of("vigie:vigie:c1", "cases.0")
+    ('vigie:vigie:c1:cases.0:case', 'vigie:vigie:c1:cases.0')
+    """
+    return f"{space}:{task}:{table}" if table else f"{space}:{task}"
 
 
 async def _raw(pipe: Any, key: str) -> bytes | None:

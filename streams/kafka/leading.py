@@ -17,6 +17,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from streams.embedded import Settings
+from streams.kafka.settings import store_space
 from streams.leading import Leading
 
 EACH_S = 5.0
@@ -26,7 +27,7 @@ _KEPT_S = 120
 
 def key(settings: Settings) -> str:
     """Where it stands in Redis, by consumer group."""
-    return f"vigie:{settings.kafka.prefix}{settings.worker.app}:leading"
+    return f"{store_space(settings.kafka, settings.worker)}:leading"
 
 
 async def tell(settings: Settings, leading: Callable[[], Leading | None]) -> None:

@@ -118,6 +118,15 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Share of dead records among the newest from which a worker exits."""
 
 
+def store_space(kafka: KafkaSettings, worker: WorkerSettings) -> str:
+    """What stands before every key of a room in Redis, without the cluster.
+
+    >>> store_space(KafkaSettings(prefix="room-1."), WorkerSettings())
+    'vigie:room-1.vigie'
+    """
+    return f"vigie:{kafka.prefix}{worker.app}"
+
+
 def masked(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Tables of settings without their secrets.
 

@@ -37,6 +37,7 @@ from streams.kafka.restoring import Restoring
 from streams.kafka.room import listen
 from streams.kafka.running import Running, Tasks
 from streams.kafka.saving import Saving
+from streams.kafka.settings import store_space
 from streams.kafka.shedding import Shedding
 from streams.kafka.stretches import Output
 from streams.kafka.tasks import INPUTS, AccountsTask, CasesTask, PairsTask, SubjectsTask, Task
@@ -84,7 +85,9 @@ class Worker:
         self._lock = asyncio.Lock()
         group = settings.kafka.prefix + settings.worker.app
         self.checkpoints = Checkpoints(
-            settings.redis, f"vigie:{group}:{cluster}", round(settings.retention.profiles_days * _DAY_MS)
+            settings.redis,
+            f"{store_space(settings.kafka, settings.worker)}:{cluster}",
+            round(settings.retention.profiles_days * _DAY_MS),
         )
         self.app = App(group, settings.kafka, self.positions, self.committable)
         self.outbox = Outbox(lambda topic: clients.topic(settings.kafka, topic))

@@ -50,8 +50,13 @@ def parse_alert(line: bytes) -> Alert | None:
 
 def is_alert(alert: Any) -> bool:
     """Whether something that was read has the shape of an alert, as far as a case is known by it."""
+    return fits(alert, _Alert)
+
+
+def fits(alert: Any, shape: type[msgspec.Struct]) -> bool:
+    """Whether something that was read has all that a shape asks for, each of its kind."""
     try:
-        msgspec.convert(alert, _Alert)
+        msgspec.convert(alert, shape)
     except msgspec.ValidationError:
         return False
     return True
