@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from operator import mul
 
 from detectors.findings import Evidence
 from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
@@ -199,8 +200,9 @@ def expected_share(scores: list[int]) -> Evidence:
     if not scores:
         return {"bot_share": None, "bot_share_low": None, "bot_share_high": None, "scored_accounts": 0}
     n = len(scores)
-    share = sum(scores) / (1000 * n)
-    spread = 1.96 * math.sqrt(sum(score * (1000 - score) for score in scores)) / (1000 * n)
+    total = sum(scores)
+    share = total / (1000 * n)
+    spread = 1.96 * math.sqrt(1000 * total - sum(map(mul, scores, scores))) / (1000 * n)
     return {
         "bot_share": round(share, 4),
         "bot_share_low": round(max(0.0, share - spread), 4),

@@ -67,7 +67,7 @@ def counted_on(subject: str, distinct: SlidingDistinct) -> Community | None:
     """The community of those who were counted on one subject; None for fewer than are compared."""
     if len(distinct.held) < LEAST:
         return None
-    hashes = nsmallest(SAMPLE, ((account_hash(account), account) for account in distinct.held))
+    hashes = nsmallest(SAMPLE, [(account_hash(account), account) for account in distinct.held])
     firsts = distinct.firsts([account for _, account in hashes])
     return community(subject, distinct.count(), [(one, firsts[account]) for one, account in hashes])
 

@@ -41,6 +41,17 @@ class PairSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 # Ties and shares are made by the million, hence structs: they are made three times as fast as named tuples.
+class Share(msgspec.Struct, array_like=True, frozen=True, order=True, gc=False):
+    """One account's newest share of one object."""
+
+    time_ms: int
+    post_id: str
+    activity: int = 1
+    """See `detectors.findings.Member.activity`."""
+    declared: bool = False
+    """See `detectors.findings.Member.declared`."""
+
+
 class Tie(msgspec.Struct, array_like=True, frozen=True, order=True, gc=False):
     """Two accounts that shared one object; sent once per pair and object. Ties are in order as they stand."""
 
@@ -50,42 +61,33 @@ class Tie(msgspec.Struct, array_like=True, frozen=True, order=True, gc=False):
     other: str
     """The accounts, in order."""
     object: Subject
-    gap_ms: int
-    """From the first account's share to the second's; negative where the second came first."""
-    posts: tuple[str, str] = ("", "")
-    """Ids of the posts with which the first and the second account shared it."""
-    activity: tuple[int, int] = (1, 1)
-    """See `detectors.findings.Member.activity`, of both."""
-    declared: tuple[bool, bool] = (False, False)
-    """See `detectors.findings.Member.declared`, of both."""
+    first: Share
+    """With which `one` shared it."""
+    second: Share
+    """With which `other` shared it."""
 
+    @property
+    def gap_ms(self) -> int:
+        """From the first account's share to the second's; negative where the second came first."""
+        return self.second.time_ms - self.first.time_ms
 
-class Share(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """One account's newest share of one object."""
-
-    time_ms: int
-    post_id: str
-    activity: int
-    """See `detectors.findings.Member.activity`."""
-    declared: bool = False
-    """See `detectors.findings.Member.declared`."""
+    @property
+    def posts(self) -> tuple[str, str]:
+        """Ids of the posts with which the two shared it."""
+        return self.first.post_id, self.second.post_id
 
 
 def tie(shared: Subject, one: str, first: Share, other: str, second: Share) -> Tie:
-    """The tie of two accounts that shared an object."""
-    if other < one:
-        one, first, other, second = other, second, one, first
+    """The tie of two accounts that shared an object.
+
+    >>> tie(Subject("link", "l"), "bob", Share(20, "b1"), "ana", Share(50, "a1")).gap_ms
+    -30
+    """
     first_ms, second_ms = first.time_ms, second.time_ms
-    return Tie(
-        first_ms if first_ms > second_ms else second_ms,
-        one,
-        other,
-        shared,
-        second_ms - first_ms,
-        (first.post_id, second.post_id),
-        (first.activity, second.activity),
-        (first.declared, second.declared),
-    )
+    last_ms = first_ms if first_ms > second_ms else second_ms
+    if other < one:
+        return Tie(last_ms, other, one, shared, second, first)
+    return Tie(last_ms, one, other, shared, first, second)
 
 
 class Repeated(msgspec.Struct, array_like=True):
@@ -159,7 +161,8 @@ class Pairs:
     --------
     >>> pairs = Pairs()
     >>> first, second = (
-    ...     Tie(at, "a", "b", Subject("link", f"l{at}"), 5, (f"a{at}", f"b{at}")) for at in (0, 10)
+    ...     tie(Subject("link", f"l{at}"), "a", Share(at, f"a{at}"), "b", Share(at, f"b{at}"))
+    ...     for at in (0, 10)
     ... )
     >>> pairs.take([first], 0)
     Repeated(ties=[], coincidences=1)
@@ -187,14 +190,20 @@ class Pairs:
 
         Each tie must be of an object that the pair has not shared before.
         """
-        repeated = Repeated([])
         # By time, so that those that wait for a second object stand in order of time, also after a restart.
         ties = sorted(ties)
+        once, again = self._once, self._again
+        again_now: list[Tie] = []
+        met: list[Tie] = []
         for tie in ties:
-            new = self._count(tie, repeated.ties)
-            # The canary's accounts meet by order: chance is not to be learnt from them.
-            if new and -self._close_ms <= tie.gap_ms <= self._close_ms and not is_canary(tie.one):
-                repeated.coincidences += 1
+            pair = tie.one, tie.other
+            # Of most pairs it is the first thing that they share.
+            if (pair not in again and once.setdefault(pair, tie) is tie) or self._met_again(tie, again_now):
+                met.append(tie)
+        close_ms = self._close_ms
+        close = [tie.one for tie in met if abs(tie.second.time_ms - tie.first.time_ms) <= close_ms]
+        # The canary's accounts meet by order: chance is not to be learnt from them.
+        repeated = Repeated(again_now, len(close) - sum(map(is_canary, close)))
         if self._changed.on:
             self._changed.update((tie.one, tie.other) for tie in ties)
         if tick_ms // 60_000 != self._minute:
@@ -205,17 +214,15 @@ class Pairs:
         self.evicted += forgot.evicted
         return repeated
 
-    def _count(self, tie: Tie, repeated: list[Tie]) -> bool:
-        """Count one tie; whether it is of two posts that had not tied the pair yet."""
+    def _met_again(self, tie: Tie, repeated: list[Tie]) -> bool:
+        """Count a tie of a pair that shared something before; whether by two posts that had not tied it."""
         pair = tie.one, tie.other
         newest = self._again.get(pair)
         if newest is not None:
             self._again[pair] = max(tie, newest)
             repeated.append(tie)
             return tie.posts != newest.posts
-        before = self._once.setdefault(pair, tie)
-        if before is tie:  # as with most: the first that they share
-            return True
+        before = self._once[pair]
         if before.posts == tie.posts:
             return False
         del self._once[pair]
@@ -277,7 +284,8 @@ class Repetition:
     Examples
     --------
     >>> graph = Repetition()
-    >>> graph.take([Tie(at, "a", "b", Subject("text", f"t{at}"), 5) for at in (0, 10)], 10)
+    >>> a, b = Share(0, "a1"), Share(10, "b1")
+    >>> graph.take([tie(Subject("text", name), "a", a, "b", b) for name in ("t1", "t2")], 10)
     >>> graph.among(["a", "b", "c"], 10)
     (2, 2)
     """

@@ -26,7 +26,7 @@ from typing import Any, Generic, TypeVar, overload
 
 import msgspec
 
-STATE_FORMAT = 6
+STATE_FORMAT = 7
 """Form of the records. It goes up by one with every change of what any record holds or means, including the
 order of its fields: a checkpoint of another form is not read."""
 

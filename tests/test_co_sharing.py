@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from itertools import combinations
+from typing import Any
 
 import msgspec
 import pytest
@@ -183,6 +184,15 @@ def tie(one: str, other: str, at: int, kind: str = "link", gap: int = 5) -> Tie:
     return tie_of(Subject(kind, f"{kind}{at}"), one, shares[0], other, shares[1])
 
 
+def shared_by(ties: list[Tie], **account: Any) -> list[Tie]:
+    """Ties of accounts that are all like that."""
+    replace = msgspec.structs.replace
+    return [
+        replace(one, first=replace(one.first, **account), second=replace(one.second, **account))
+        for one in ties
+    ]
+
+
 def test_a_post_that_carries_a_link_a_picture_and_a_tag_is_one_coincidence_with_its_copy():
     pairs = Pairs()
     first = pairs.take([tie("a", "b", 1000, kind) for kind in ("link", "media", "hashtag")], TICK)
@@ -255,7 +265,7 @@ def test_the_same_thing_again_is_no_other_thing():
 
 def test_accounts_that_share_with_everybody_are_no_network():
     """Half of the stream's coincidences would fall on them by chance: they post that much."""
-    busy = [msgspec.structs.replace(one, activity=(300, 300)) for one in clique("abc", range(4))]
+    busy = shared_by(clique("abc", range(4)), activity=300)
     assert Room(posts=2000).tick(busy, TICK, coincidences=400) == []
     assert Room(posts=2000).tick(clique("abc", range(4)), TICK, coincidences=400) != []
 
@@ -301,9 +311,7 @@ def test_the_edges_held_are_bounded_and_the_forgotten_ones_counted():
 
 
 def test_a_network_alone_is_a_notice_and_a_quick_devoted_large_one_a_warning():
-    (small,) = Room(posts=100_000).tick(
-        [msgspec.structs.replace(one, activity=(99, 99)) for one in clique("abc", range(3), gap=30_000)], TICK
-    )
+    (small,) = Room(posts=100_000).tick(shared_by(clique("abc", range(3), gap=30_000), activity=99), TICK)
     assert assess(small, 0, 0).severity == "notice"
     (large,) = Room().tick(clique("abcdefghijk", range(6)), TICK)
     judged = assess(large, 0, 0)
@@ -317,7 +325,7 @@ def test_a_network_alone_is_a_notice_and_a_quick_devoted_large_one_a_warning():
 
 
 def test_newsrooms_that_share_the_same_links_are_open_coordination():
-    open_ties = [msgspec.structs.replace(one, declared=(True, True)) for one in clique("abcde", range(6))]
+    open_ties = shared_by(clique("abcde", range(6)), declared=True)
     (finding,) = Room().tick(open_ties, TICK)
     assert finding.declared == 5
     assert assess(finding, 0, 0).open

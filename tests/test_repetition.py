@@ -7,7 +7,7 @@ import random
 import pytest
 
 from detectors.findings import Subject
-from detectors.pairs import PairSettings, Repetition, Tie
+from detectors.pairs import PairSettings, Repetition, Share, Tie, tie
 from detectors.state import applied
 
 MINUTE_MS = 60_000
@@ -26,14 +26,17 @@ def held(one: Repetition) -> set[str]:
     return set(one.changes(everything=True).get("repetition", ()))
 
 
+def shared_at(at_ms: int, one: str, other: str, shared: Subject) -> Tie:
+    return tie(shared, one, Share(at_ms - 5, "p"), other, Share(at_ms, "q"))
+
+
 def some_ties(rng: random.Random, now_ms: int, name: str) -> list[Tie]:
     """Ties of a tick; some are told long after, with the second thing that the two shared."""
     return [
-        Tie(
+        shared_at(
             now_ms - rng.choice((0, rng.randrange(180))) * MINUTE_MS,
-            *sorted(rng.sample(NAMES, 2)),
+            *rng.sample(NAMES, 2),
             Subject("text", f"{name}.{n}"),
-            5,
         )
         for n in range(rng.randrange(4))
     ]
@@ -49,9 +52,9 @@ def test_a_pair_is_held_until_the_last_that_it_shared_is_out_of_the_window(seed:
         now_ms += rng.randrange(1, 12) * MINUTE_MS
         ties = some_ties(rng, now_ms, str(number))
         repetition.take(ties, now_ms)
-        for tie in ties:
-            pair = f"1.{tie.one}{tie.other}"
-            newest[pair] = max(tie.time_ms, newest.get(pair, 0))
+        for one in ties:
+            pair = f"1.{one.one}{one.other}"
+            newest[pair] = max(one.time_ms, newest.get(pair, 0))
         newest = {pair: at for pair, at in newest.items() if at >= now_ms - WINDOW_MINUTES * MINUTE_MS}
         assert held(repetition) == set(newest)
         if rng.random() < 0.1:

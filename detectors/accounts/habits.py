@@ -76,12 +76,14 @@ def note(habits: Habits, post: Post, last_ms: int) -> None:
     first."""
     time_ms = post.time_ms
     habits.times = ticked(habits.times, time_ms)
-    habits.hours = active(habits.hours, last_ms, time_ms)
-    before = habits.woke, habits.ran_ms
-    habits.woke = woke(habits.woke, last_ms, time_ms)
-    habits.ran_ms = ran(habits.ran_ms, habits.times, time_ms)
-    if (habits.woke, habits.ran_ms) != before:
-        habits.looked_ms = AT_ONCE_MS
+    if time_ms // _HOUR_MS != last_ms // _HOUR_MS:  # most follow the one before within its hour
+        habits.hours = active(habits.hours, last_ms, time_ms)
+        before, habits.woke = habits.woke, woke(habits.woke, last_ms, time_ms)
+        if habits.woke != before:
+            habits.looked_ms = AT_ONCE_MS
+    ran_ms = ran(habits.ran_ms, habits.times, time_ms)
+    if ran_ms != habits.ran_ms:
+        habits.ran_ms, habits.looked_ms = ran_ms, AT_ONCE_MS
     if post.lang and post.kind != "repost":
         recent = heard(habits.recent, post.lang)
         if recent[-2:] != habits.recent[-2:] and time_ms - habits.looked_ms >= _SOON_MS:

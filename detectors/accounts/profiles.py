@@ -70,13 +70,14 @@ def remembered(before: bytes, profile: Profile, seen: int) -> bytes:
     """What is remembered of an account after one more profile, when so many of its posts were seen."""
     known = shown(before)
     created, posts = profile.created_at, profile.posts
+    followers, following = profile.followers, profile.following
     words = known.terms if profile.description is None else terms(profile.description)
     fixed = _FIXED.pack(
-        _newer(known.created_min, None if created is None else milliseconds(created) // _MINUTE_MS),
+        known.created_min if created is None else _bounded(milliseconds(created) // _MINUTE_MS),
         language_code(profile.lang) or known.language,
-        _newer(known.followers, profile.followers),
-        _newer(known.following, profile.following),
-        _newer(known.unseen, None if posts is None else max(posts - seen, 0)),
+        known.followers if followers is None else _bounded(followers),
+        known.following if following is None else _bounded(following),
+        known.unseen if posts is None else _bounded(max(posts - seen, 0)),
     )
     return fixed if words is None else fixed + b" " + " ".join(words).encode("utf-8", "surrogatepass")
 
@@ -97,10 +98,8 @@ def shown(said: bytes) -> Shown:
     )
 
 
-def _newer(before: int, now: int | None) -> int:
-    if now is None:
-        return before
-    return now if 0 <= now <= _MOST else _MOST if now > 0 else UNKNOWN
+def _bounded(count: int) -> int:
+    return count if 0 <= count <= _MOST else _MOST if count > 0 else UNKNOWN
 
 
 def completed(before: Profile | None, profile: Profile) -> Profile:

@@ -48,6 +48,7 @@ Examples
 from __future__ import annotations
 
 from itertools import chain
+from operator import itemgetter
 
 import msgspec
 
@@ -58,6 +59,7 @@ from detectors.pairs import Share, Tie, tie
 from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
 
 SECOND_MS, MINUTE_MS = 1000, 60_000
+_NAME = itemgetter(0)
 
 
 class CoSharingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -176,8 +178,9 @@ class CoSharing:
             return []
         held.tied.setdefault(account, []).extend([name for name, _ in near])
         shared = held.object
-        # In order, so that those of a tick, which come by time, are in order nearly as they stand.
-        return sorted([tie(shared, name, before, account, mine) for name, before in near])
+        # By name, so that the ties of a tick, which come by time, are in order nearly as they stand.
+        near.sort(key=_NAME)
+        return [tie(shared, name, before, account, mine) for name, before in near]
 
     def _forget(self, tick_ms: int) -> None:
         limit_ms = tick_ms - self.settings.repost_window_minutes * MINUTE_MS

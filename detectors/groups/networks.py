@@ -36,10 +36,10 @@ What it does not prove
 
 Examples
 --------
->>> from detectors.pairs import Repeated, Repetition, Tie
+>>> from detectors.pairs import Repeated, Repetition, Share, tie
 >>> names, graph, networks = ["ana", "bob", "cyd"], Repetition(), Networks()
 >>> ties = [
-...     Tie(at, one, other, Subject("link", f"l{at}"), 5, (f"{one}{at}", f"{other}{at}"))
+...     tie(Subject("link", f"l{at}"), one, Share(at - 5, f"{one}{at}"), other, Share(at, f"{other}{at}"))
 ...     for at in (0, 10, 20) for one, other in [("ana", "bob"), ("bob", "cyd")]
 ... ]
 >>> graph.take(ties, 5000)
@@ -432,8 +432,8 @@ _RANK = {
 def _activity(close: list[Tie]) -> tuple[int, int]:
     """Recent posts of both accounts: who shared so many things has posted so often, whatever a tie says."""
     return (
-        max(len(close), *(tie.activity[0] for tie in close)),
-        max(len(close), *(tie.activity[1] for tie in close)),
+        max(len(close), *(tie.first.activity for tie in close)),
+        max(len(close), *(tie.second.activity for tie in close)),
     )
 
 
@@ -456,8 +456,8 @@ def _declared(ties: Iterable[list[Tie]]) -> set[str]:
         account
         for close in ties
         for tie in close
-        for account, declared in zip((tie.one, tie.other), tie.declared, strict=True)
-        if declared
+        for account, share in ((tie.one, tie.first), (tie.other, tie.second))
+        if share.declared
     }
 
 
@@ -466,11 +466,8 @@ def _posts(ties: Iterable[list[Tie]]) -> list[Member]:
     found: dict[tuple[str, str], int] = {}
     for close in ties:
         for tie in close:
-            begun = tie.time_ms - abs(tie.gap_ms)
-            times = (begun, tie.time_ms) if tie.gap_ms >= 0 else (tie.time_ms, begun)
-            for account, post, at in zip((tie.one, tie.other), tie.posts, times, strict=True):
-                if post:
-                    found[account, post] = at
+            for account, share in ((tie.one, tie.first), (tie.other, tie.second)):
+                found[account, share.post_id] = share.time_ms
     return [
         Member(at, post, account, -1, (), (), linked=False, sourced=False, declared=False)
         for (account, post), at in sorted(found.items(), key=lambda one: (one[1], one[0]))

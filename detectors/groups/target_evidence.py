@@ -30,15 +30,23 @@ def measured(mentions: list[MentionSignal], *, settled: bool) -> Evidence:
 
 def _habits(mentions: list[MentionSignal]) -> Evidence:
     """How the accounts post: how often, as replies, with links or tags, naming others or not."""
-    counts = Counter(one.member.account for one in mentions)
+    counts: dict[str, int] = {}
+    replies = linked = tagged = alone = 0
+    for one in mentions:
+        member = one.member
+        counts[member.account] = counts.get(member.account, 0) + 1
+        replies += one.reply
+        linked += member.linked
+        tagged += bool(member.hashtags)
+        alone += len(member.targets) == 1 or len(set(member.targets)) == 1
     posts = len(mentions)
     return {
         "posts_per_account": round(posts / len(counts), 4),
         "repeaters": round(sum(count > 1 for count in counts.values()) / len(counts), 4),
-        "reply_share": round(sum(one.reply for one in mentions) / posts, 4),
-        "linked_share": round(sum(one.member.linked for one in mentions) / posts, 4),
-        "tagged_share": round(sum(bool(one.member.hashtags) for one in mentions) / posts, 4),
-        "alone_share": round(sum(len(set(one.member.targets)) == 1 for one in mentions) / posts, 4),
+        "reply_share": round(replies / posts, 4),
+        "linked_share": round(linked / posts, 4),
+        "tagged_share": round(tagged / posts, 4),
+        "alone_share": round(alone / posts, 4),
     }
 
 

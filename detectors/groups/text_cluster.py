@@ -13,6 +13,7 @@ from detectors.state import Blocks, Noted
 
 _VARIANTS = 12
 _FEW = 8
+_ALONE: tuple[int, list[float]] = (1, [])
 MEMBERS, PAIRS = 8, 32
 """Posts and pairs in one record of a large cluster."""
 
@@ -43,6 +44,7 @@ class TextCluster:
     """
 
     __slots__ = (
+        "_alike",
         "accounts",
         "begin",
         "bits",
@@ -75,6 +77,8 @@ class TextCluster:
         self.variants: Counter[str] = Counter()
         """The first distinct folds, with how many posts have each."""
         self.variants[folded] = 1
+        self._alike = _ALONE
+        """How similar its first so many variants are, each with each: none ever goes or changes its place."""
         self.sharers: dict[int, dict[str, Share]] = {key: {first.account: _share(first)}}
         """Accounts of each exact fold, by its key, with when each last posted it."""
         self.begin = 0
@@ -161,12 +165,14 @@ class TextCluster:
         True copies, edited or not, are alike all with all. A chain of posts that share only a phrase with
         the next one is not: its mean is low although each link was verified.
         """
+        if self._alike[0] != len(self.variants):
+            self._alike = len(self.variants), mutual_similarities(list(self.variants))
         pairs = same = 0
         alike = 0.0
         for count in self.variants.values():
             same += count * (count - 1) // 2
         counts = combinations(self.variants.values(), 2)
-        for (one, other), similarity in zip(counts, mutual_similarities(list(self.variants)), strict=True):
+        for (one, other), similarity in zip(counts, self._alike[1], strict=True):
             weight = one * other
             pairs += weight
             alike += weight * similarity

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Literal, NamedTuple
 
 from detectors.findings import Evidence, Finding
@@ -49,12 +50,16 @@ def repetition(linked: int, most_shared: int, finding: Finding, *, share: float,
         points = 40 + min(20, 4 * (most_shared - 2))
     else:
         points = min(35, 5 + int(60 * linked / accounts))
-    needed = (
+    met = linked >= 3 and linked >= share * accounts and most_shared >= objects
+    return check("repetition", _repetition_needed(share, objects), numbers, points, met=met)
+
+
+@cache
+def _repetition_needed(share: float, objects: int) -> str:
+    return (
         f"3 accounts or more, and {share:.0%} or more of the group, that shared several things with another "
         f"of it, {objects} or more in one pair"
     )
-    met = linked >= 3 and linked >= share * accounts and most_shared >= objects
-    return check("repetition", needed, numbers, points, met=met)
 
 
 def bots(evidence: Evidence, *, least: int, base: int) -> Check:
