@@ -159,7 +159,6 @@ PARTS = {
     "groups/target_evidence.py",
     "groups/text_finding.py",
     "traits/chance.py",
-    "traits/kinds.py",
     "traits/results.py",
 }
 """Parts of a detector that stand in a file of their own: their detector's text speaks for them."""

@@ -31,7 +31,8 @@ from detectors.traits.chance import (
     effect_size,
     tail_of_sum,
 )
-from detectors.traits.kinds import Question, TimeLine
+from detectors.traits.kinds.question import Question
+from detectors.traits.kinds.time_line import TimeLine
 from detectors.traits.results import TraitResult
 from detectors.traits.testing import Traits, TraitSettings, everyone
 
@@ -40,7 +41,7 @@ NOW_S = 1_500_000_000
 NOW_MINUTE = NOW_S // 60
 FR, EN, EL = (language_code(one) for one in ("fr", "en", "el"))
 NAMES = [trait.name for trait in TRAITS]
-PARTS = {"__init__", "chance", "kinds", "results", "testing"}
+PARTS = {"__init__", "chance", "results", "testing"}
 
 Field = Callable[[random.Random], dict[str, Any]]
 

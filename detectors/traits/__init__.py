@@ -11,7 +11,7 @@ from detectors.traits.dormancy import DORMANCY
 from detectors.traits.earlier_cases import EARLIER_CASES
 from detectors.traits.follow_back import FOLLOW_BACK
 from detectors.traits.foreign_audience import FOREIGN_AUDIENCE
-from detectors.traits.kinds import Trait
+from detectors.traits.kinds.question import Trait
 from detectors.traits.language_switch import LANGUAGE_SWITCH
 from detectors.traits.listed import LISTED
 from detectors.traits.metronome import METRONOME

@@ -66,7 +66,7 @@ from detectors.looks import account_hash
 from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
 from detectors.traits import TRAITS
 from detectors.traits.chance import adjusted
-from detectors.traits.kinds import MIN_ACCOUNTS, Everyone, Outcome, Question, Trait, matters
+from detectors.traits.kinds.question import MIN_ACCOUNTS, Everyone, Outcome, Question, Trait, matters
 from detectors.traits.results import TraitResult
 
 MINUTE_MS = 60_000

@@ -40,7 +40,8 @@ import numpy as np
 from detectors.comparing import Floats, Integers, Peers
 from detectors.rules.sentences import NBSP, Both, count, count_fr, percent, percent_fr
 from detectors.traits.chance import DRAWS
-from detectors.traits.kinds import MIN_ACCOUNTS, Outcome, Question, TimeLine, Untested
+from detectors.traits.kinds.question import MIN_ACCOUNTS, Outcome, Question, Untested
+from detectors.traits.kinds.time_line import TimeLine
 from detectors.traits.results import Sentence, TraitResult
 
 _SPAN = 60
