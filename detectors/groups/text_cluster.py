@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections import Counter, deque
 from itertools import combinations
 
@@ -13,6 +13,8 @@ from detectors.state import Blocks, Noted
 
 _VARIANTS = 12
 _FEW = 8
+_FAR_FEWER = 10
+"""Of so many times fewer posts each is sooner put in its place than all are sorted."""
 _ALONE: tuple[int, list[float]] = (1, [])
 MEMBERS, PAIRS = 8, 32
 """Posts and pairs in one record of a large cluster."""
@@ -127,16 +129,16 @@ class TextCluster:
         """Take in another cluster, found to be of the same text."""
         if len(other.members) <= _FEW:  # the usual case: one text joins a cluster
             for member in other.members:
-                place = bisect_right(self.members, member)
+                place = _place(self.members, member)
                 self.members.insert(place, member)
                 if self.kept is not None:
                     self.kept.members.touch(self.begin + place)
         else:
-            self.members = deque(sorted((*self.members, *other.members)))
+            self.members = _merged(self.members, other.members)
             if self.kept is not None:
                 self.kept.members.touch(self.begin)
         for account, count in other.accounts.items():
-            self.accounts[account] += count
+            self.accounts[account] = self.accounts.get(account, 0) + count
         if self.kept is not None:
             self.kept.texts.update(other.sharers)
         self.sharers |= other.sharers
@@ -224,6 +226,22 @@ class TextCluster:
         """From now on note what changes of what the store has of this large cluster."""
         self.kept = Kept(self)
         return self.kept
+
+
+def _place(members: deque[Member], member: Member) -> int:
+    """Where a post belongs among others that are in order: as a rule behind them."""
+    return len(members) if not members or members[-1] <= member else bisect_right(members, member)
+
+
+def _merged(one: deque[Member], other: deque[Member]) -> deque[Member]:
+    """The posts of both, in order."""
+    few, many = sorted((one, other), key=len)
+    if len(few) * _FAR_FEWER > len(many):
+        return deque(sorted((*many, *few)))
+    merged = list(many)
+    for member in few:
+        insort(merged, member)
+    return deque(merged)
 
 
 def _share(member: Member) -> Share:
