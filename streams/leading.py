@@ -16,7 +16,9 @@ from detectors.case import Judged
 from detectors.findings import Evidence, Finding, Subject
 from detectors.rules import RULES
 from detectors.rules.checks import Check
+from detectors.rules.needed import needed_fr
 from detectors.rules.sentences import NBSP, THIN, Both, shortened
+from detectors.severity import NOTICE
 from detectors.wording import sentence
 
 _MINUTE_MS = 60_000
@@ -82,7 +84,7 @@ class Leading:
     >>> leader.value, leader.accounts, leader.bot_share, leader.trend, leader.score
     ('bridge', 40, 0.4, (0.4,), 15)
     >>> leader.why_en
-    '90 posts in 5 minutes, where its usual share of the stream would give 2'
+    '90 posts in 5 minutes, where its usual share of the stream would give 2; 15 points, a notice needs 20'
     >>> leading.advance(62 * 60_000)
     >>> leading.top("hashtag", 10)
     []
@@ -224,7 +226,13 @@ def _why(judged: Judged) -> Both:
     if assessment.openness is not None:
         return assessment.openness.why
     if assessment.reasons:
-        return sentence(finding.detector, assessment.reasons[0], traits)
+        english, french = sentence(finding.detector, assessment.reasons[0], traits)
+        if assessment.score >= NOTICE:
+            return english, french
+        return (
+            f"{english}; {assessment.score} points, a notice needs {NOTICE}",
+            f"{french}{THIN}; {assessment.score} points, un signalement en demande {NOTICE}",
+        )
     told = RULES[finding.detector].SENTENCES
     missed = [check for check in assessment.checks if check.state == "not_met" and check.code in told]
     if not missed:
@@ -233,7 +241,8 @@ def _why(judged: Judged) -> Both:
     english, french = sentence(finding.detector, nearest, traits)
     return (
         f"{english}; that gives no points, it takes {nearest.needed}",
-        f"{french}{THIN}; trop peu pour compter, critère{NBSP}: {nearest.code}",
+        f"{french}{THIN}; cela ne donne aucun point, il faut{NBSP}: "
+        f"{needed_fr(finding.detector, nearest.code, nearest.needed)}",
     )
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from detectors.alerts import instant
 from detectors.events import Item
-from detectors.open_groups import OpenGroup
 from streams.alert_delays import AlertDelays
 from streams.clock import clock_ms
+from streams.console.open_coordination import listed_openly
 from streams.embedded import Pipeline
 from streams.lists import ListFiles
 from streams.outputs.alert import Alert
@@ -151,23 +151,10 @@ def summary(run: Run, pipeline: Pipeline, rejected: dict[str, int], events: int)
         "cases": run.cases_by_severity(),
         "alerts": {name: run.alerts[name] for name in ("critical", "warning", "notice")},
         "open_coordination": len(pipeline.judge.open_groups),
-        "open_groups": [_open(group) for group in pipeline.judge.open_groups.largest()[:_OPEN_SHOWN]],
+        "open_groups": listed_openly(pipeline.judge.open_groups, _OPEN_SHOWN),
         "seconds": round(seconds, 2),
         "posts_per_second": round(processed / seconds) if seconds > 0 else None,
         "evicted": {name: store.evicted for name, store in pipeline.stores().items()},
-    }
-
-
-def _open(group: OpenGroup) -> dict[str, Any]:
-    return {
-        "kind": group.kind,
-        "subject": str(group.subject),
-        "template": group.template,
-        "accounts": group.accounts,
-        "start": instant(group.start_ms),
-        "end": instant(group.end_ms),
-        "en": group.why[0],
-        "fr": group.why[1],
     }
 
 

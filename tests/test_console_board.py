@@ -11,8 +11,9 @@ from console_room import Room, alerts, in_background, newest, renamed, until
 
 from detectors.events import moment_ms
 from streams.console.board import Board
-from streams.console.known import MOST_POSTS, SPARK_MINUTES, KnownCase
+from streams.console.known import MOST_POSTS, KnownCase
 from streams.console.listeners import Listeners
+from streams.console.minutes import SPARK_MINUTES
 from streams.stores.sqlite import Store
 
 

@@ -10,7 +10,7 @@ import pytest
 import short_night
 from console_room import Browser, Room, alerts, newest, renamed
 
-from detectors.events import moment_ms
+from detectors.events import Change, moment_ms
 from detectors.findings import Subject
 from streams.embedded import Pipeline
 from streams.leading import Leading
@@ -31,7 +31,7 @@ def night(tmp_path_factory):
     pipeline = Pipeline(on_judged=judged, on_batch=store.note_batch)
     room = Room(folder, store=folder / "store.db")
     room.told = []
-    for alert in play([list(short_night.posts())], pipeline, Run()):
+    for alert in play([[*short_night.posts(), *gone()]], pipeline, Run()):
         room.told.append(orjson.loads(orjson.dumps(alert)))
         store.note_alert(alert)
         room.board.take(alert)
@@ -39,6 +39,16 @@ def night(tmp_path_factory):
     store.close()
     yield room
     room.close()
+
+
+def gone() -> list[Change]:
+    """At the end of the night two posts of the leak are erased, and an author of it is suspended."""
+    tagged = [one for one in short_night.posts() if "DelbreuilLeaks" in (one.hashtags or ())][-32:-30]
+    network = {"platform": tagged[0].platform, "time_ms": short_night.posts()[-1].time_ms}
+    return [
+        *(Change(event="deletion", author_id=one.author_id, post_id=one.id, **network) for one in tagged),
+        Change(event="account", author_id=tagged[0].author_id, status="suspended", **network),
+    ]
 
 
 @pytest.fixture
@@ -94,12 +104,39 @@ def test_with_a_store_the_time_line_has_every_post_of_the_operation(browser, nig
     assert first["account"] == f"twitter:{first['author_id']}"
 
 
+def test_with_a_store_erased_posts_and_suspended_accounts_are_marked(browser, night):
+    erased, _, suspended = gone()
+    case_id = next(
+        name
+        for name, data in newest(night.told).items()
+        if {"kind": "hashtag", "value": "delbreuilleaks"} in data["subjects"]
+    )
+    case = browser.get(f"/api/cases/{case_id}").json
+    assert case["has_fates"]
+    assert {one["id"] for one in case["posts"] if one["fate"]} == {one.post_id for one in gone()[:2]}
+    rows = browser.get(f"/api/cases/{case_id}/accounts", limit=500).json["rows"]
+    assert [row["author_id"] for row in rows if row["status"]] == [suspended.author_id]
+    assert erased.author_id == suspended.author_id
+
+
+def test_a_store_without_fates_says_that_they_are_not_known(tmp_path):
+    """As an earlier version left it."""
+    store = Store(tmp_path / "store.db", write=True)
+    store.db.execute("DROP TABLE fates")
+    store.close()
+    room = Room(tmp_path, store=tmp_path / "store.db")
+    room.board.take(renamed(alerts()[0], "c1"))
+    assert room.browser().get("/api/cases/c1").json["has_fates"] is False
+    room.close()
+
+
 def test_without_a_store_what_the_alerts_name_is_shown_and_said_to_be_a_part(room):
     alert = renamed(alerts()[0], "c1")
     alert["data"]["group"]["accounts_total"] = 1000
     room.board.take(alert)
     case = room.browser().get("/api/cases/c1").json
     assert case["posts"] and all(one["url"] is None for one in case["posts"])
+    assert case["has_fates"] is False
     assert "lower bound" in case["sources"]["timeline"]["en"]
     table = room.browser().get("/api/cases/c1/accounts").json
     assert 0 < table["known"] == len(table["rows"]) < table["total"] == 1000
@@ -181,9 +218,10 @@ def test_a_subject_is_explained_as_at_the_command_line(browser):
 
 
 def test_without_a_store_nothing_is_explained_and_that_is_said(room):
-    answer = room.browser().get("/api/explain", kind="hashtag", value="x")
-    assert answer.status == 409
-    assert "--store" in answer.json["error"]
+    answer = room.browser().get("/api/explain", kind="hashtag", value="a b").json
+    assert "--store" in answer["elsewhere"]["en"]
+    assert "--store" in answer["elsewhere"]["fr"]
+    assert answer["commands"][-1] == "vigie explain hashtag 'a b' --store night.db"
 
 
 def test_a_store_that_cannot_be_read_leaves_what_the_alerts_say(tmp_path):

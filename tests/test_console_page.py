@@ -24,6 +24,7 @@ from servers import need
 from short_night import SCENARIO
 
 from deploy.servers import free_port
+from streams.console.board import Board
 from streams.simulate import parse_scenario, write
 
 try:
@@ -635,6 +636,33 @@ def test_french_is_chosen_by_the_browser_and_by_hand(room: Room, visitor: Any) -
     page.get_by_role("button", name="English").click()
     expect(page.locator("h1")).to_have_text("Health")
     assert page.evaluate("document.documentElement.lang") == "en"
+
+
+def test_why_there_is_no_alert_is_said_in_the_language_of_the_page(room: Room, visitor: Any) -> None:
+    room.wait_until_over()
+    quiet = next(row["value"] for row in room.get("api/top/hashtags")["rows"] if row["score"] == 0)
+    page = visitor(locale="fr-FR").go(f"explain/hashtag/{quiet}")
+    expect(page.locator(".verdict-words")).to_contain_text("Pas d'alerte")
+    missed = page.locator("details[open] tr", has_text="intervalles d'avant, pour comparer")
+    expect(missed.locator(".chip")).to_have_text("manqué")
+    page.get_by_text("Jugements").wait_for()
+    page.locator("summary", has_text=f"#{quiet}").click()
+    expect(page.locator("details[open] td", has_text="de 15 à 500 comptes").first).to_be_visible()
+
+
+def test_what_a_file_of_alerts_does_not_tell_is_said_not_to_be_known(tmp_path: Path, visitor: Any) -> None:
+    room = console_room.Room(tmp_path, board=Board("file"))
+    room.board.take(console_room.renamed(console_room.alerts()[0], "c1"))
+    try:
+        somebody = visitor(url=room.server.url)
+        expect(somebody.go().locator(".open-groups")).to_contain_text("Not known here")
+        expect(somebody.go("hashtags").locator("main")).to_contain_text("Alerts do not tell what leads")
+        expect(somebody.go("health").locator("main")).to_contain_text("Not known here")
+        page = somebody.go("case/c1")
+        expect(page.get_by_text("What each account is now is not known here.")).to_be_visible()
+        expect(page.get_by_text("Which of them were erased is not known here.")).to_be_visible()
+    finally:
+        room.close()
 
 
 @pytest.mark.skipif(not os.environ.get("VIGIE_SCREENSHOTS"), reason="VIGIE_SCREENSHOTS=1 makes the pictures")

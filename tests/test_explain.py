@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sqlite3
 import sys
 from contextlib import closing
@@ -13,7 +14,10 @@ import orjson
 import pytest
 from streams_of_posts import person, planted, post, robot
 
+from detectors.rules import RULES
 from streams import cli
+from streams.explain import KINDS as EXPLAINED
+from streams.explaining.words import BOUNDS, COUNTED, DETECTORS, KINDS, SEVERITIES
 from streams.sources.posts import encode_post
 
 END = "2017-07-14T02:46:00Z"
@@ -280,3 +284,59 @@ def test_a_moment_that_is_none_ends_with_one_sentence(store, capsys, moment):
     said = refused(capsys, "hashtag", "x", "--store", store, "--at", moment)
     if moment:
         assert "is no time: write it as 2022-04-10T19:30:00Z" in said
+
+
+# -- in French -------------------------------------------------------------------------------------
+
+ASKED = (
+    ("hashtag", "pushed"),
+    ("hashtag", "débat"),
+    ("hashtag", "quiet"),
+    ("hashtag", "nobody"),
+    ("text", FEW),
+    ("text", "short"),
+    ("target", "victim1"),
+    ("source", "nobody"),
+    ("account", "loner"),
+    ("payer", "nobody"),
+    ("link", "https://example.org/none"),
+    ("case", "c"),
+    ("finding", "none"),
+)
+
+
+def test_every_sentence_has_a_french_one_beside_it(ask):
+    def sentences(told: Any) -> None:
+        if isinstance(told, list):
+            for one in told:
+                sentences(one)
+        elif isinstance(told, dict):
+            for name in {"verdict", "what", "needed", "note"} & told.keys():
+                if isinstance(told[name], str):
+                    assert told[f"{name}_fr"] not in ("", told[name])
+            for one in told.values():
+                sentences(one)
+
+    for kind, value in ASKED:
+        sentences(ask(kind, value))
+
+
+def test_the_whole_answer_is_read_in_french(read):
+    said = " ".join(read(kind, value, "--language", "fr") for kind, value in ASKED)
+    assert "mot-dièse pushed, au 2017-07-14T02:46:00.000Z Annoncé au niveau critique, score" in said
+    assert "rempli 18 comptes dans les 60 minutes d'avant (au moins 8)" in said
+    assert "demande de 15 à 500 comptes" in said
+    english = ("judged", "missed", "needs", "accounts in", "posts in", "counted", "told", "no data")
+    assert [word for word in english if f" {word} " in said] == []
+
+
+def test_names_in_french_are_those_of_the_page():
+    page = Path(__file__).parents[1] / "streams" / "console" / "page" / "words_fr.js"
+    words = dict(re.findall(r'^  "([^"]+)": "([^"]*)",$', page.read_text(), re.MULTILINE))
+    for kind, names in (("detector", DETECTORS), ("bound", BOUNDS), ("counted", COUNTED)):
+        shown = {code: words[f"{kind}.{code}"] for code in names if f"{kind}.{code}" in words}
+        assert len(shown) >= 2
+        assert shown == {code: names[code] for code in shown}
+    assert {code: words[f"severity.{code}"].lower() for code in SEVERITIES} == SEVERITIES
+    assert DETECTORS.keys() == RULES.keys()
+    assert KINDS.keys() == set(EXPLAINED)

@@ -79,7 +79,8 @@ def test_those_that_give_no_points_say_what_comes_nearest_with_figures():
     assert (leader.score, leader.severity) == (0, None)
     assert leader.why_en.startswith("20% of its accounts posted it twice or more, against 10%")
     assert "gives no points" in leader.why_en
-    assert "trop peu pour compter" in leader.why_fr
+    assert "il faut\u00a0: de 15 à 500 comptes" in leader.why_fr
+    assert "repeaters" not in leader.why_fr
 
 
 def test_the_first_are_those_of_most_accounts():

@@ -49,6 +49,8 @@ class Besides:
     """Whether these are all payers, and not only those in breach of a ban of whom alerts tell."""
     remembered: Callable[[list[str]], dict[str, Remembered]] = lambda _: {}
     """What the pipeline remembers of accounts, by account key, as far as it does."""
+    handles: Callable[[list[str]], dict[str, str]] = lambda _: {}
+    """Handles of accounts, by id, as far as they are kept."""
 
 
 _MISSING: dict[str, Both] = {

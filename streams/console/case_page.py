@@ -49,6 +49,7 @@ def case_page(case: KnownCase, board: Board, evidence: Evidence | None) -> dict[
         "network": network(case, findings),
         "earlier": [_earlier(name, board) for name in data["related"]["earlier"]],
         "fate": data.get("fate"),
+        "has_fates": evidence is not None and evidence.has_fates,
         "not_proved": {
             language: [sentence[language] for sentence in data["not_proved"]] for language in ("en", "fr")
         },
@@ -104,7 +105,7 @@ def _targets(findings: list[dict[str, Any]], evidence: Evidence | None) -> list[
     return [
         {
             "value": value,
-            "handle": None,
+            "handle": None if evidence is None else evidence.handles.get(value),
             "accounts": accounts,
             "posts": None if posts is None else posts[value],
         }

@@ -79,6 +79,8 @@ class EmbeddedConsole:
     def _serve(self, place: str, store: str | None) -> Server:
         settings, room = at(self._pipeline.settings, place), self._pipeline.room
         stored = Stored(Path(store), settings) if store is not None else None
+        if stored is not None:
+            self._board.besides.handles = stored.handles
         answer = self._verdicts.append if self._verdicts is not None else room.verdicts.append
         try:
             return Server(Console(settings, self._board, answer, stored))

@@ -17,8 +17,10 @@ import msgspec
 import orjson
 
 from detectors.events import Profile, moment_ms
-from detectors.findings import author_of
+from detectors.findings import author_of, platform_of, post_key
+from streams.console.handles import handles
 from streams.console.known import KnownCase
+from streams.stores import fates
 from streams.stores.rows import SEPARATOR
 
 MOST_POSTS = 200_000
@@ -60,9 +62,13 @@ class Evidence(NamedTuple):
     whole: bool = True
     """Whether all posts were looked at, and not only those for which there was time or room."""
     statuses: Mapping[str, str] = MappingProxyType({})
-    """What the network said of an account since, by account key, as far as the case knows."""
+    """What the network said of an account since, by account key, as far as that is known."""
     erased: frozenset[str] = frozenset()
     """Posts known to be erased, see `detectors.findings.post_key`."""
+    handles: Mapping[str, str] = MappingProxyType({})
+    """Handles of the accounts that it names, by id, as far as they are known."""
+    has_fates: bool = True
+    """Whether it would be known what became of them since."""
 
     def handle(self, account: str) -> str | None:
         """The handle of an account, by its key."""
@@ -89,13 +95,24 @@ def evidence_of(db: sqlite3.Connection, case: KnownCase) -> Evidence:
     texts = _column(db, f"SELECT DISTINCT key FROM text_keys WHERE finding {_AMONG}", findings)
     about = _About(data["subjects"], texts)
     posts = [_post(row) for row in rows if about.matches(row)] or [_post(row) for row in rows]
+    named = (one["value"] for finding in data["findings"] for one in finding["targets"])
     profiles = db.execute(f"SELECT account, observed, body FROM profiles WHERE account {_AMONG}", (packed,))
     return Evidence(
         accounts,
         posts,
         {name: (observed, _profile(body)) for name, observed, body in profiles},
         whole=len(rows) < MOST_POSTS,
+        handles=handles(db, named),
+        **_fates(db, accounts, posts),
     )
+
+
+def _fates(db: sqlite3.Connection, accounts: list[str], posts: list[StoredPost]) -> dict[str, Any]:
+    """What became of the accounts and posts since."""
+    if not fates.are_kept(db):
+        return {"has_fates": False}
+    keys = [post_key(platform_of(post.account), post.id) for post in posts]
+    return {"statuses": fates.statuses(db, accounts), "erased": fates.erased(db, accounts, keys)}
 
 
 class _About:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from copy import copy
+from itertools import islice
 from typing import Any
 
 import orjson
 
 from detectors.events import moment_ms
 from detectors.forgetting import forget_oldest
+from streams.console.minutes import Minutes
 from streams.outputs.alert import Alert
 
-MINUTE_MS = 60_000
-SPARK_MINUTES = 60
 MOST_FINDINGS, MOST_POSTS, MOST_REVISIONS = 500, 2000, 1000
 """Of one case; the oldest go first, and are counted."""
 _SHOWN_SUBJECTS = 5
@@ -30,6 +29,7 @@ class KnownCase:
         """Event time of the newest revision."""
         self.posts: dict[tuple[str, str], int] = {}
         """Time of every post that any revision named, by author and id."""
+        self.minutes = Minutes()
         self.revisions: dict[int, dict[str, Any]] = {}
         self.templates: dict[str, str] = {}
         """Texts of the groups of copies, by the id under which they are a subject."""
@@ -78,15 +78,20 @@ class KnownCase:
         is_newest = revision > self.revision
         for finding in data["findings"]:
             self._learn(finding, is_newest)
+        known = len(self.posts)
         for named in (data["group"], *data["findings"]):
             for post in named["posts"]:
                 self.posts[post["author_id"], post["id"]] = moment_ms(post["created_at"])
+        first_named = list(islice(self.posts.values(), known, None))
         self.evicted += forget_oldest(self._findings, MOST_FINDINGS).evicted
         self.evicted += forget_oldest(self.posts, MOST_POSTS).evicted
         self.evicted += forget_oldest(self.revisions, MOST_REVISIONS).evicted
         if is_newest:
             self.revision, self.time = revision, alert["time"]
             self.gaps = data["coverage"]["gaps"]
+            start_ms, end_ms = (moment_ms(data["window"][name]) for name in ("start", "end"))
+            total = data["group"]["posts_total"]
+            self.minutes = self.minutes.grown(start_ms, end_ms, total, first_named)
             self._newest = orjson.dumps(alert | {"data": data | {"findings": []}})
             self.row = self._row(data)
             self.packed_row = orjson.dumps(self.row)
@@ -122,7 +127,7 @@ class KnownCase:
             "posts": data["group"]["posts_total"],
             "first_seen": data["first_seen"],
             "changed": self.time,
-            "minutes": self._minutes(moment_ms(data["window"]["end"])),
+            "minutes": self.minutes.counts,
             "verdict": data["verdict"],
         }
 
@@ -131,12 +136,6 @@ class KnownCase:
         value = subject["value"]
         shown = self.templates.get(value, value) if subject["kind"] == "text" else value
         return {"kind": subject["kind"], "value": value, "shown": shown}
-
-    def _minutes(self, end_ms: int) -> list[int]:
-        """Posts that the alerts name in each of the last minutes of the case's window."""
-        last = end_ms // MINUTE_MS
-        counts = Counter(at_ms // MINUTE_MS for at_ms in self.posts.values())
-        return [counts[last - back] for back in reversed(range(SPARK_MINUTES))]
 
 
 def _short(alert: Alert) -> dict[str, Any]:

@@ -1,17 +1,18 @@
-"""Groups that act together openly, as the page lists them."""
+"""Groups that act together openly, as the page and the summary of a replay list them."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from detectors.alerts import instant
 from detectors.open_groups import OpenGroup, OpenGroups
 
 MOST_OPEN = 200
 
 
-def listed_openly(groups: OpenGroups) -> list[dict[str, Any]]:
+def listed_openly(groups: OpenGroups, most: int = MOST_OPEN) -> list[dict[str, Any]]:
     """One row for each group, those of the most accounts first."""
-    return [_row(group) for group in groups.largest()[:MOST_OPEN]]
+    return [_row(group) for group in groups.largest()[:most]]
 
 
 def _row(group: OpenGroup) -> dict[str, Any]:
@@ -20,7 +21,8 @@ def _row(group: OpenGroup) -> dict[str, Any]:
         "subject": str(group.subject),
         "template": group.template,
         "accounts": group.accounts,
-        "posts": None,
+        "start": instant(group.start_ms),
+        "end": instant(group.end_ms),
         "en": group.why[0],
         "fr": group.why[1],
     }

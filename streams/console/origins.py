@@ -29,8 +29,10 @@ _ORIGINS: dict[str, Both] = {
         "Du premier au dernier message que compte un constat de l'affaire.",
     ),
     "minutes": (
-        "Posts that the alerts name, up to 50 of each revision, by the minute: a lower bound.",
-        f"Messages que nomment les alertes, 50 au plus par révision, par minute{NBSP}: un minimum.",
+        "An estimate from the alerts: what they count from revision to revision, by the minutes of the posts "
+        "that they name; evenly where none is named.",
+        "Une estimation tirée des alertes, soit ce qu'elles comptent de révision en révision, réparti selon "
+        "les minutes des messages nommés, ou également si aucun ne l'est.",
     ),
     "template": (
         "What the texts of the strongest group of copies share; slots differ from copy to copy.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -34,6 +35,14 @@ _LEADING: Final = {
     "targets": "target",
     "texts": "text",
 }
+
+_NOT_KEPT: Final = {
+    "en": "Nothing is kept here to explain it by. Start with --store PATH, or replay the posts into a store.",
+    "fr": "Rien n'est gardé ici pour l'expliquer. Démarrez avec --store CHEMIN, ou rejouez les messages "
+    "dans une base.",
+}
+_ACCOUNTS: Final = ("source", "target")
+"""Kinds of which the value is the id of an account."""
 
 
 class Reading:
@@ -136,7 +145,12 @@ class Reading:
         leading = self._board.besides.leading
         limit = whole(request, "limit", 50, _MOST_ROWS)
         leaders = await asyncio.to_thread(leading.top, kind, limit) if leading is not None else []
-        return web.json_response({"rows": [self._leader(one) for one in leaders]})
+        rows = [self._leader(one) for one in leaders]
+        if kind in _ACCOUNTS:
+            ids = [one.value for one in leaders]
+            known = await asyncio.to_thread(self._board.besides.handles, ids)
+            rows = [row | {"handle": known.get(row["value"])} for row in rows]
+        return web.json_response({"rows": rows})
 
     def _leader(self, one: Leader) -> dict[str, Any]:
         share = {"value": one.bot_share, "low": one.bot_low, "high": one.bot_high}
@@ -160,9 +174,8 @@ class Reading:
         kind, value = request.query.get("kind", ""), request.query.get("value", "")
         if kind not in EXPLAINED or not value:
             raise Refused(400, f"Give a value, and a kind: {', '.join(EXPLAINED)}.")
-        if self._console.kept is None:
-            raise Refused(409, "Nothing is kept to explain it by: start with --store PATH.")
-        answer = await self._console.kept.explain(kind, value)
+        kept = self._console.kept
+        answer = await kept.explain(kind, value) if kept is not None else _not_kept(kind, value)
         leading = self._board.besides.leading
         leaders = leading.top(kind, _MOST_ROWS) if leading is not None else []
         row = next((self._leader(one) for one in leaders if one.value == value), None)
@@ -180,3 +193,10 @@ class Reading:
     async def health(self, request: web.Request) -> web.Response:
         """`GET /api/health`."""
         return packed(orjson.dumps(self._board.besides.health))
+
+
+def _not_kept(kind: str, value: str) -> dict[str, Any]:
+    """What is said where nothing was counted: how to ask."""
+    ask = f"vigie explain {kind} {shlex.quote(value)} --store night.db"
+    commands = ["vigie replay POSTS --store night.db", ask]
+    return {"kind": kind, "value": value, "elsewhere": _NOT_KEPT, "commands": commands}

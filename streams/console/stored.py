@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from streams.console.evidence import Evidence, evidence_of
 from streams.console.gate import Refused
+from streams.console.handles import handles
 from streams.console.known import KnownCase
 from streams.embedded import Settings
 from streams.explain import explain
@@ -54,6 +55,13 @@ class Stored:
     async def explain(self, kind: str, value: str) -> dict[str, Any]:
         """What `vigie explain` says now."""
         return await self._run(lambda: self._explain(kind, value))
+
+    def handles(self, ids: list[str]) -> dict[str, str]:
+        """Handles of accounts, by id, as far as they are known; called from a thread that may wait."""
+        try:
+            return handles(self._connection(), ids)
+        except sqlite3.Error:
+            return {}  # nothing was written yet
 
     async def _run(self, work: Callable[[], _Answer]) -> _Answer:
         try:

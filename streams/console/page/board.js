@@ -3,7 +3,7 @@
 import { fromQuery, inOrder, NO_FILTERS, ORDERS, passes, SEVERITIES, STATES, toQuery } from "./case_order.js";
 import { CaseRow } from "./case_row.js";
 import { el, say, withSlots } from "./dom.js";
-import { clock, count, halves, said, utc } from "./format.js";
+import { clock, count, fromTo, halves, said, utc } from "./format.js";
 import { named, t, tn } from "./i18n.js";
 import { firstLook, lookedAt, markAllSeen, newsOf } from "./looked.js";
 import * as marks from "./marks.js";
@@ -214,11 +214,13 @@ class Board {
       el("p", { class: "group" }, el("span", { class: "tag" }, named("kind", one.kind)), " ",
         el("strong", {}, withSlots(one.template ?? one.subject))),
       el("p", {}, said(one)),
-      el("p", { class: "small" }, `${t("board.accounts")} ${count(one.accounts)}${one.posts === null ? "" : ` · ${t("board.posts")} ${count(one.posts)}`}`)));
+      el("p", { class: "small" }, `${t("board.accounts")} ${count(one.accounts)} · `,
+        el("span", { title: `${utc(one.start)} – ${utc(one.end)}` }, fromTo(one.start, one.end)))));
+    const isTold = room.me?.mode !== "file";
     this.aside.replaceChildren(
-      el("h2", { id: "open-groups" }, t("board.open_groups"), " ", el("span", { class: "how-many" }, count(room.open.length))),
+      el("h2", { id: "open-groups" }, t("board.open_groups"), " ", isTold && el("span", { class: "how-many" }, count(room.open.length))),
       el("p", { class: "small" }, t("board.open_groups_why")),
-      groups.length ? el("ul", {}, groups) : el("p", {}, t("board.open_groups_none")));
+      groups.length ? el("ul", {}, groups) : el("p", {}, t(isTold ? "board.open_groups_none" : "board.open_groups_not_told")));
   }
 
   // --- filters
@@ -281,4 +283,4 @@ function newSection(name) {
 
 const columnHeads = () =>
   el("div", { class: "heads", "aria-hidden": "true" }, el("span", {}), el("span", {}), el("span", {}, t("board.accounts")),
-    el("span", {}, t("board.posts")), el("span", {}, t("board.minutes")), el("span", {}, t("board.when")));
+    el("span", {}, t("board.posts")), el("span", { class: "noted", title: t("board.minutes_title") }, t("board.minutes")), el("span", {}, t("board.when")));

@@ -90,7 +90,7 @@ class CaseView {
       section("template", "case.template", template(one), one.sources?.template, one.template === null),
       section("traits", "case.traits", traits(one.traits), one.sources?.traits),
       section("network", "case.network", networkPicture(one.network), one.sources?.network),
-      section("accounts", "case.accounts", accountsTable(row), one.sources?.account_table),
+      section("accounts", "case.accounts", accountsTable(one), one.sources?.account_table),
       section("sample", "case.sample", sample(one), one.sources?.sample),
       section("targets", "case.targets", targets(one), one.sources?.targets, one.targets.length === 0),
       section("fate", "case.fate", fate(one), one.sources?.fate),

@@ -19,14 +19,14 @@ const COLUMNS = [ // name, what the server sorts by, kind
   ["fate", null, ""],
 ];
 
-export function accountsTable(row) {
-  return new AccountsTable(row).element;
+export function accountsTable(one) {
+  return new AccountsTable(one).element;
 }
 
 class AccountsTable {
   #asked = 0;
 
-  constructor(row) {
+  constructor({ row, has_fates: hasFates }) {
     this.row = row;
     this.sort = "posts";
     this.down = true;
@@ -40,7 +40,8 @@ class AccountsTable {
       clearTimeout(typing);
       typing = setTimeout(() => this.#ask({ words: search.value.trim(), offset: 0 }), TYPING_MS);
     });
-    this.element = el("div", { class: "accounts" }, el("div", { class: "table-tools" }, search, this.known), this.body);
+    this.element = el("div", { class: "accounts" }, el("div", { class: "table-tools" }, search, this.known,
+      !hasFates && el("span", { class: "small" }, t("case.accounts.fate_unknown"))), this.body);
     this.#ask({});
   }
 

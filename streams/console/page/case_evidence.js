@@ -30,16 +30,16 @@ export function template({ template: common }) {
   ];
 }
 
-export function sample({ posts, posts_known: known, posts_whole: whole = false }) {
+export function sample({ posts, posts_known: known, posts_whole: whole = false, has_fates: hasFates = true }) {
   if (!posts.length) return el("p", {}, t("case.sample.none"));
-  const rows = posts.map((one) => [
+  const rows = [...posts].reverse().map((one) => [
     el("time", { datetime: one.created_at, title: utc(one.created_at) }, clock(one.created_at)),
     one.handle ? `@${one.handle}` : el("code", {}, one.author_id),
     one.kind ? named("kind", one.kind) : "–",
     [outside(one.url, one.url ? t("case.sample.open") : el("code", {}, one.id)), one.fate && el("span", { class: "chip gone" }, t("case.sample.deleted"))],
   ]);
   return [
-    el("p", { class: "small" }, t("case.sample.shown", { n: count(posts.length), known: count(known) }), !whole && ` ${t("case.sample.part")}`),
+    el("p", { class: "small" }, t("case.sample.shown", { n: count(posts.length), known: count(known) }), !whole && ` ${t("case.sample.part")}`, !hasFates && ` ${t("case.sample.fate_unknown")}`),
     table(t("case.sample"), [t("case.time"), t("case.sample.account"), t("case.sample.kind"), t("case.sample.post")], rows, { tall: true }),
   ];
 }
@@ -87,7 +87,7 @@ export function provenance({ sources = {}, disarm, alert }) {
     pair(t("case.versions"), versions.join(", ")));
 }
 
-const FIGURES = { account_table: "case.accounts", earlier: "case.related", minutes: "board.minutes", bot_score: "case.accounts.bot" };
+const FIGURES = { earlier: "case.related", minutes: "board.minutes", bot_score: "case.accounts.bot" };
 
 /** Figures of the server by the words that stand over them on the page. */
 function figureName(name) {

@@ -21,7 +21,7 @@ export function head(one, answer) {
     why && el("p", { class: "why" }, withSlots(why)),
     el("dl", { class: "figures" },
       figure("accounts", count(row.accounts), sources.accounts),
-      figure("posts", count(row.posts), sources.posts),
+      figure("posts", [count(row.posts), one.posts_known > row.posts && el("span", { class: "small" }, ` ${t("figure.posts_known", { n: count(one.posts_known) })}`)], sources.posts),
       figure("score", count(row.score), sources.score),
       row.relevance > 0 && figure("relevance", count(row.relevance), sources.relevance),
       figure("first_seen", dayAndMinute(row.first_seen), utc(row.first_seen)),

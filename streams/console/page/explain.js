@@ -1,7 +1,7 @@
 // Why, or why not: what was counted of one thing, what each detector asks for, and what each judgement measured.
 
 import { el, withSlots } from "./dom.js";
-import { clock, count, dayAndMinute, measure, said, utc } from "./format.js";
+import { clock, count, dayAndMinute, measure, said, saidOf, utc } from "./format.js";
 import { named, t } from "./i18n.js";
 import { loadedView } from "./loaded.js";
 import * as marks from "./marks.js";
@@ -20,7 +20,8 @@ export function explainView(route) {
 
 const draw = (answer) => answer.elsewhere ? elsewhere(answer) : [
   about(answer, answer.at),
-  el("p", { class: "verdict-words", lang: "en" }, answer.verdict),
+  el("p", { class: "verdict-words" }, saidOf(answer, "verdict")),
+  (saidOf(answer, "missing") ?? []).map((sentence) => el("p", { class: "small" }, sentence)),
   el("h2", {}, t("explain.counted")),
   el("dl", { class: "figures" }, Object.entries(answer.counted ?? {}).filter(([, one]) => typeof one === "number").map(([name, one]) =>
     el("div", {}, el("dt", {}, named("counted", name)), el("dd", {}, measure(one))))),
@@ -51,10 +52,11 @@ const elsewhere = ({ kind, value, leader, ...answer }) => [
   el("pre", { class: "commands", tabindex: 0 }, answer.commands.join("\n")),
 ];
 
-const detector = (one) => el("details", { open: one.conditions.some((each) => each.state === "missed") },
-  el("summary", {}, t("explain.detector", { detector: named("detector", one.detector), state: named("explain.state", one.state.replaceAll(" ", "_")) })),
+/** Open where it missed something: that is why there is no finding. */
+const detector = (one) => el("details", { open: one.state !== "judged" && one.conditions.some((each) => each.state === "not_met") },
+  el("summary", {}, t("explain.detector", { detector: named("detector", one.detector), state: named("explain.state", one.state) })),
   table(named("detector", one.detector), [t("explain.condition"), t("explain.measured"), t("explain.needed"), t("explain.state")],
-    one.conditions.map((each) => [each.what, shown(each.measured), `${each.bound ?? ""} ${shown(each.wanted)}`, stateMark(each.state)]), { numbers: [1] }));
+    one.conditions.map((each) => [saidOf(each, "what"), shown(each.measured), `${named("bound", each.bound)} ${shown(each.wanted)}`, stateMark(each.state)]), { numbers: [1] }));
 
 const finding = (one) => el("details", {},
   el("summary", {}, marks.severity(one.severity ?? "none"), " ", what(one), ", ",
@@ -62,7 +64,7 @@ const finding = (one) => el("details", {},
   one.template && el("blockquote", { class: "template" }, withSlots(one.template)),
   table(t("explain.rule"), [t("explain.rule"), t("explain.points"), t("explain.state"), t("explain.measured"), t("explain.needed")],
     one.rules.map((rule) => [el("code", {}, rule.code), shown(rule.points), stateMark(rule.state),
-      Object.entries(rule.numbers ?? {}).map(([name, number]) => `${name} ${shown(number)}`).join(", "), rule.needed]), { numbers: [1] }),
+      Object.entries(rule.numbers ?? {}).map(([name, number]) => `${name} ${shown(number)}`).join(", "), saidOf(rule, "needed")]), { numbers: [1] }),
   one.traits?.length > 0 && traits(one.traits.map((trait) => ({ sentence: null, ...trait }))),
   one.alerts?.length > 0 && el("p", {}, el("a", { href: link("case", one.alerts[0].case_id) }, t("top.case"))));
 
@@ -73,6 +75,6 @@ function what({ about: subject, template }) {
   return kind === "text" && template ? withSlots(template.length > LONGEST ? `${template.slice(0, LONGEST)}…` : template) : `${named("kind", kind)} ${value.join(":")}`;
 }
 
-const stateMark = (state) => el("span", { class: `chip ${state.replaceAll(" ", "_")}` }, named("explain.state", state.replaceAll(" ", "_")));
+const stateMark = (state) => el("span", { class: `chip ${state}` }, named("explain.state", state));
 
 const shown = (value) => typeof value === "number" ? measure(value) : value === null || value === undefined ? "–" : String(value);

@@ -50,6 +50,10 @@ export const utc = (time) => `${new Date(time).toISOString().slice(0, 19).replac
 
 export const dayAndMinute = (time) => `${day(time)} ${minute(time)}`;
 
+/** A stretch of time, with the day where it begins and ends on different ones. */
+export const fromTo = (start, end) =>
+  day(start) === day(end) ? `${minute(start)} – ${minute(end)}` : `${dayAndMinute(start)} – ${dayAndMinute(end)}`;
+
 /** Seconds as the one unit that says enough: 40 s, 12 min, 3 h, 5 d. */
 export function span(seconds) {
   const s = Math.max(0, Math.round(seconds));
@@ -71,6 +75,9 @@ export function ago(time, now) {
 /** A sentence in the reader's language; some of the server's are in one language only. */
 export const said = (sentence) =>
   sentence === null || sentence === undefined ? "" : typeof sentence === "string" ? sentence : sentence[language()] ?? sentence.en ?? "";
+
+/** A sentence of `vigie explain`, which has the French one beside it under the same name. */
+export const saidOf = (one, name) => (language() === "fr" ? one[`${name}_fr`] : null) ?? one[name];
 
 /** "What (12 accounts, 30 posts)" and the reasons after it, of a case's one sentence. */
 export function halves(summary) {

@@ -18,6 +18,9 @@ export class Header {
     this.banner = banner;
     this.redraw = redraw;
     this.help = help;
+    // What sticks below it, and what is scrolled to, has to know how tall it is.
+    const top = element.parentElement;
+    new ResizeObserver(() => document.documentElement.style.setProperty("--top", `${top.offsetHeight}px`)).observe(top);
     for (const name of ["connection", "now"]) room.addEventListener(name, () => this.tell());
   }
 

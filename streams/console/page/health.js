@@ -10,6 +10,8 @@ import { table } from "./table.js";
 
 export const healthView = () => loadedView({ title: "healthpage.title", path: "/api/health", draw, on: "now" });
 
+const WORKERS_UNKNOWN = { kafka: "healthpage.not_named", file: "healthpage.not_told" };
+
 const draw = ({ state, reasons, figures, workers, gaps }) => [
   el("section", { class: `trust-now ${state}`, "aria-label": t("healthpage.state") },
     el("p", { class: "trust-words" }, marks.trust(state), " ", t(`healthpage.trust.${state}`)),
@@ -21,10 +23,10 @@ const draw = ({ state, reasons, figures, workers, gaps }) => [
   el("h2", {}, t("healthpage.workers")),
   workers.length ? table(t("healthpage.workers"), ["worker", "state", "tasks", "lag", "since"].map((key) => t(`healthpage.${key}`)),
     workers.map((one) => [el("strong", {}, one.name), named("worker_state", one.state), measure(one.tasks), measure(one.lag), moment(one.since)]), { numbers: [2, 3] })
-    : el("p", {}, t(room.me?.mode === "kafka" ? "healthpage.not_named" : "healthpage.no_workers")),
+    : el("p", {}, t(WORKERS_UNKNOWN[room.me?.mode] ?? "healthpage.no_workers")),
   el("h2", {}, t("healthpage.gaps")),
   gaps.length ? table(t("healthpage.gaps"), ["start", "end", "why"].map((key) => t(`healthpage.${key}`)), gaps.map((one) => [moment(one.start), moment(one.end), said(one.why)]))
-    : el("p", {}, t("healthpage.no_gaps")),
+    : el("p", {}, t(room.me?.mode === "embedded" ? "healthpage.no_gaps" : "healthpage.no_gaps_told")),
 ];
 
 const moment = (time) => time ? el("time", { datetime: time, title: utc(time) }, dayAndMinute(time)) : "–";

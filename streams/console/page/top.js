@@ -5,6 +5,7 @@ import { count, percent, said } from "./format.js";
 import { t } from "./i18n.js";
 import { loadedView } from "./loaded.js";
 import * as marks from "./marks.js";
+import { room } from "./room.js";
 import { link } from "./route.js";
 import { line } from "./sparkline.js";
 import { share } from "./share.js";
@@ -18,11 +19,11 @@ export function topView(route) {
   let rows = [];
   const narrow = () => {
     const words = search.value.trim().toLowerCase();
-    for (const [one, element] of rows) element.hidden = words !== "" && !`${one.label} ${one.value}`.toLowerCase().includes(words);
+    for (const [one, element] of rows) element.hidden = words !== "" && !`${one.handle ?? ""} ${one.label} ${one.value}`.toLowerCase().includes(words);
   };
   search.addEventListener("input", narrow);
   const draw = (answer) => {
-    if (!answer.rows.length) return empty(t("top.empty"));
+    if (!answer.rows.length) return empty(t(room.me?.mode === "file" ? "top.not_told" : "top.empty"));
     rows = answer.rows.map((one) => [one, topRow(one, kind)]);
     narrow();
     return topTable(kind, rows.map(([, element]) => element));
@@ -41,12 +42,19 @@ function topTable(kind, rows) {
     el("tbody", {}, rows)));
 }
 
+/** What leads; an account by its handle where that is known, with its id. */
+function what(one, kind) {
+  if (kind === "texts") return withSlots(one.label ?? one.value);
+  if (one.handle) return [`@${one.handle}`, el("span", { class: "small block" }, one.value)];
+  return `${kind === "hashtags" ? "#" : ""}${one.label ?? one.value}`;
+}
+
 const topRow = (one, kind) => el("tr", {},
-  el("th", { scope: "row", class: "value", dir: "auto" }, kind === "texts" ? withSlots(one.label ?? one.value) : `${kind === "hashtags" ? "#" : ""}${one.label ?? one.value}`),
-  el("td", { class: "number" }, count(one.accounts)),
-  el("td", { class: "number" }, count(one.posts)),
-  el("td", { class: "chart" }, one.bot_share ? share(one.bot_share) : el("span", { class: "small" }, t("top.unknown"))),
+  el("th", { scope: "row", class: "value", dir: "auto" }, what(one, kind)),
+  el("td", { class: "number", "data-label": t("top.accounts") }, count(one.accounts)),
+  el("td", { class: "number", "data-label": t("top.posts") }, count(one.posts)),
+  el("td", { class: "chart", "data-label": t("top.bots") }, one.bot_share ? share(one.bot_share) : el("span", { class: "small" }, t("top.unknown"))),
   el("td", { class: "chart" }, one.trend?.length > 1 && line(one.trend, t("top.trend_label", { first: percent(one.trend[0]), last: percent(one.trend.at(-1)) }))),
-  el("td", {}, marks.severity(one.severity ?? "none"), one.case_id && el("a", { class: "small block", href: link("case", one.case_id) }, t("top.case"))),
+  el("td", { class: "state-cell" }, marks.severity(one.severity ?? "none"), one.case_id && el("a", { class: "small block", href: link("case", one.case_id) }, t("top.case"))),
   el("td", { class: "why" }, said(one.why), " ",
-    el("a", { class: "small", href: link("explain", KINDS[kind], one.value), "aria-label": t("top.explain_what", { what: one.label ?? one.value }) }, t("top.explain"))));
+    el("a", { class: "small", href: link("explain", KINDS[kind], one.value), "aria-label": t("top.explain_what", { what: one.handle ?? one.label ?? one.value }) }, t("top.explain"))));
