@@ -170,7 +170,7 @@ def _group(revision: Revision, lists: Lists) -> dict[str, Any]:
     shown = sorted(posts.values())
     return {
         "accounts_total": case.accounts_total,
-        "posts_total": max(len(posts), *(judged.finding.posts_total for judged in case.findings.values())),
+        "posts_total": max(len(posts), case.posts_total),
         "accounts": [author_of(account) for account in accounts[:_MAX_ACCOUNTS]],
         "posts": [_post(member) for member in [*shown[:1], *shown[1:][-(_MAX_POSTS - 1) :]]],
         "listed": list(islice(_listed(accounts, lists, revision.tick_ms), _MAX_LISTED)),

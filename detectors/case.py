@@ -115,6 +115,19 @@ class Case:
         }
 
     @property
+    def posts_total(self) -> int:
+        """At least so many posts: those of the largest finding, and one of each account that is not in it.
+
+        Findings may share posts, so that they cannot simply be added up.
+        """
+        findings = [judged.finding for judged in self.findings.values()]
+        largest = max(findings, key=lambda one: (one.posts_total, one.finding_id))
+        if len(largest.accounts) < largest.accounts_total:  # who else is in it is not known
+            return largest.posts_total
+        posted = {account for one in findings if one.posts for account in one.accounts}
+        return largest.posts_total + len(posted.difference(largest.accounts))
+
+    @property
     def fate_counts(self) -> FateCounts:
         """What became of its accounts and posts, in numbers."""
         return self.fate.counts(len(self.accounts), self.posts)

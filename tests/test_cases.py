@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from streams_of_posts import MINUTE, SECOND, SMALL, newsroom, planted, post, run
 
 from detectors.case import Case, Judged
 from detectors.cases import Cases, CaseSettings
-from detectors.findings import Finding, Subject
+from detectors.findings import Finding, Member, Subject
 from detectors.openness import Openness
 from detectors.rules.checks import Check
 from detectors.severity import Assessment, severity_of
@@ -217,6 +218,32 @@ def test_groups_that_push_one_hashtag_with_the_same_accounts_become_one_case():
     assert {case for tick, case, status, *_ in lines if status == "merged"} == {lines[1][1]}
     assert lines[-1][1:3] == (first, "updated")
     assert lines[-1][4] == ["f2"]
+
+
+def posting(one: Judged, **more: int) -> Judged:
+    """The finding with a post to show, and other counts."""
+    post = Member(0, "p", one.finding.accounts[0], -1, (), (), linked=False, sourced=False, declared=False)
+    return one._replace(finding=msgspec.structs.replace(one.finding, posts=(post,), **more))
+
+
+@pytest.mark.parametrize(
+    ("largest", "other", "posts"),
+    [
+        (posting(judged("f1", people(0, 10))), posting(judged("f2", people(8, 12))), 12),
+        (posting(judged("f1", people(0, 10))), judged("f2", people(8, 12)), 10),
+        (
+            posting(judged("f1", people(0, 10)), accounts_total=5000, posts_total=9000),
+            posting(judged("f2", people(8, 12))),
+            9000,
+        ),
+    ],
+    ids=["others posted too", "others are known without a post", "not all of the largest are known"],
+)
+def test_a_case_has_a_post_of_every_account_that_its_largest_finding_does_not_hold(largest, other, posts):
+    case = Case(largest)
+    case.take(largest)
+    case.take(other)
+    assert case.posts_total == posts
 
 
 # -- when they speak ------------------------------------------------------------------------------
