@@ -16,20 +16,21 @@ must not be late then: time begins where the partition that was told least had c
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Event
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from detectors.alerts import instant
-from detectors.events import CANARY, Change, Chosen, Item, Post, from_mapping
+from detectors.events import Change, Chosen, Item
 from detectors.windows import Gate, TimeSettings
 from streams.clock import clock_ms
 from streams.kafka import clients
-from streams.kafka.frames import Frame, Headers, encode, home_of, partition_of
+from streams.kafka.canary import canaries
+from streams.kafka.frames import Frame, encode, home_of, partition_of
+from streams.kafka.lane import Lane, Parcel
 from streams.kafka.settings import KafkaSettings
 from streams.kafka.wire import line_of
 from streams.pacing import LIVE_MS, with_silence
@@ -44,12 +45,6 @@ _AHEAD_BATCHES = 8
 _NAP_S = 0.002
 _LOOK_S = 0.02
 _LONGEST_POST = clients.MAX_MESSAGE_BYTES - 64 * 1024
-
-_CANARY_AUTHORS = 4
-_CANARY_TEXT = (
-    "Essai de la vigie, à ne montrer à personne : quatre comptes inventés disent la même longue phrase, pour "
-    "savoir si une alerte traverse encore toutes les étapes et combien de temps elle met à arriver."
-)
 
 
 class Undelivered(Exception):
@@ -74,53 +69,6 @@ class Counts:
     """Bytes of those frames, before packing."""
     canaries: int = 0
     """Synthetic campaigns sent."""
-
-
-class _Parcel(NamedTuple):
-    """A frame that the broker is to take."""
-
-    value: bytes
-    headers: Headers
-    first: int
-    """Number of its first post; 0 where it holds none."""
-
-
-@dataclass(slots=True)
-class _Lane:
-    """What is on its way to one partition."""
-
-    partition: int
-    before: int = 0
-    """Number of the last post that an earlier run accounted for here."""
-    floor_ms: int = 0
-    """Watermark that an earlier run told here."""
-    lines: list[bytes] = field(default_factory=list)
-    size: int = 0
-    first: int = 0
-    """Number of the first of the lines."""
-    since: float = 0.0
-    """When it came."""
-    queue: deque[_Parcel] = field(default_factory=deque)
-    sent: _Parcel | None = None
-    """The one frame that was sent and that the broker has not taken yet."""
-    going: Any = None
-    """Its future."""
-    cut_at: float = 0.0
-    """When the last frame was cut."""
-    closed: bool = False
-    """The last frame is cut: after it even a sign of life would say that more is to come."""
-
-    def unsafe(self) -> int:
-        """Number of the first post that the broker has not confirmed; 0 where there is none."""
-        for parcel in (self.sent, *self.queue):
-            if parcel is not None and parcel.first:
-                return parcel.first
-        return self.first if self.lines else 0
-
-    def waiting_bytes(self) -> int:
-        """Bytes that the broker has not taken yet."""
-        parcels = (parcel for parcel in (self.sent, *self.queue) if parcel is not None)
-        return self.size + sum(len(parcel.value) for parcel in parcels)
 
 
 class Producer:
@@ -189,7 +137,7 @@ class Producer:
         self._told = _told(earlier)
         self._base = Frame(producer=name) if again_from_start else self._told
         self._lanes = [
-            _Lane(p, earlier[p].position, earlier[p].watermark_ms) if p in earlier else _Lane(p)
+            Lane(p, earlier[p].position, earlier[p].watermark_ms) if p in earlier else Lane(p)
             for p in range(kafka.partitions)
         ]
         if not again_from_start and self._told.watermark_ms:
@@ -267,7 +215,7 @@ class Producer:
     def _settle(self) -> None:
         self._settled_ms, self._settled_late = self.gate.watermark_ms, self.gate.late
 
-    def _put(self, lane: _Lane, line: bytes) -> None:
+    def _put(self, lane: Lane, line: bytes) -> None:
         if len(line) > _LONGEST_POST:
             self.counts.too_long += 1
             return
@@ -310,10 +258,8 @@ class Producer:
         if not at_ms:
             return  # nothing came yet: no event time to date it with
         self._newest_ms = at_ms
-        now_ms = clock_ms()
-        for number in range(1, _CANARY_AUTHORS + 1):
-            line = line_of(_canary(now_ms, at_ms, number))
-            self._put(self._lanes[partition_of(f"{CANARY}-{number}", len(self._lanes))], line)
+        for post in canaries(clock_ms(), at_ms):
+            self._put(self._lanes[partition_of(post.author_id, len(self._lanes))], line_of(post))
             self.counts.sent -= 1
         self.counts.canaries += 1
 
@@ -366,7 +312,7 @@ class Producer:
         unsafe = [first for lane in self._lanes if (first := lane.unsafe())]
         return min(unsafe, default=self._at + 1) - 1 - self._base.position
 
-    def _cut(self, lane: _Lane, *, final: bool = False) -> None:
+    def _cut(self, lane: Lane, *, final: bool = False) -> None:
         """Make a frame of the lines of a partition, wait for room, and let it go."""
         while len(lane.queue) >= _QUEUED_FRAMES:
             self._wait()
@@ -385,7 +331,7 @@ class Producer:
             final=final,
             live=self._real_time or self._follows_the_clock() or (self._live and not self._settled_ms),
         )
-        lane.queue.append(_Parcel(*encode(frame, lines), first))
+        lane.queue.append(Parcel(*encode(frame, lines), first))
         lane.cut_at = time.monotonic()
         self._send_next(lane)
 
@@ -406,7 +352,7 @@ class Producer:
         for lane in self._lanes:
             self._send_next(lane)
 
-    def _send_next(self, lane: _Lane) -> None:
+    def _send_next(self, lane: Lane) -> None:
         if lane.going is not None:
             if not lane.going.is_done:
                 return
@@ -444,19 +390,6 @@ def _told(earlier: Mapping[int, Frame]) -> Frame:
         read=most("read"),
         late=most("late"),
         rejected=most("rejected"),
-    )
-
-
-def _canary(now_ms: int, at_ms: int, number: int) -> Post:
-    return from_mapping(
-        {
-            "id": f"canary-{now_ms}-{number}",
-            "platform": CANARY,
-            "author_id": f"{CANARY}-{number}",
-            "created_at": at_ms,
-            "received_at": now_ms,
-            "text": _CANARY_TEXT,
-        }
     )
 
 
