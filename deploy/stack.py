@@ -1,9 +1,9 @@
 """The whole pipeline on this machine without Docker: `make stack`.
 
-Starts a Kafka and a Redis of its own, makes the topics, runs two workers and the console, plays a simulated
-election night into Kafka and prints the alerts as they come. Ctrl-C stops everything. What it keeps and
-logs is in .cache/stack/; each start begins anew unless --keep is given. Somebody else's Kafka or Redis is
-left alone: the checkpoints in a Redis belong to the records of one Kafka.
+Starts a Kafka and a Redis of its own, makes the topics, runs two workers, the recorder and the console, plays
+a simulated election night into Kafka and prints the alerts as they come. Ctrl-C stops everything. What it
+keeps and logs is in .cache/stack/; each start begins anew unless --keep is given. Somebody else's Kafka or
+Redis is left alone: the checkpoints in a Redis belong to the records of one Kafka.
 
 It watches what it started: a worker that ends is started again with a line that says so.
 """
@@ -118,6 +118,7 @@ class Stack:
         self._options = options
         self._state: Path = options.state
         self._posts: Path = options.night / "posts.jsonl"
+        self._store = self._state / "night.db"
         self._kafka = KafkaBroker(_port("Kafka", 9092), self._state / "kafka")
         self._redis = RedisServer(_port("Redis", 6379), self._state / "redis")
         self._servers: list[Server] = [self._kafka, self._redis]
@@ -125,6 +126,7 @@ class Stack:
         self._ports: list[int] = []
         self._producer: Child | None = None
         self._reader: Child | None = None
+        self._recorder: Child | None = None
         self._console: Child | None = None
 
     def start(self) -> None:
@@ -141,9 +143,11 @@ class Stack:
         self._producer = self._child("producer", "produce", str(self._posts), *speed)
         # From the start: an alert may come before the reader does.
         self._reader = self._child("alerts", "alerts", "tail", "--from-start", has_log=False)
+        self._recorder = self._child("recorder", "record", "--store", str(self._store))
+        self._recorder.about = f"into {_shown(self._store)}"
         self._console = self._page()
         self._tell()
-        for child in [*self._workers, self._producer, self._reader, self._console]:
+        for child in [*self._workers, self._producer, self._reader, self._recorder, self._console]:
             child.start()
 
     def watch(self, seconds: float | None) -> None:
@@ -160,7 +164,7 @@ class Stack:
                 if not server.running:
                     say(f"{server.name} has ended and is started again over what it kept.")
                     server.start()
-            for child in (*self._workers, self._console):
+            for child in (*self._workers, self._recorder, self._console):
                 if child:
                     self._revive(child, even_after_success=True)
             for child in (self._producer, self._reader):
@@ -172,7 +176,7 @@ class Stack:
     def stop(self) -> None:
         """Stop everything: first who writes, last what the others need. It takes seconds, never for ever."""
         say("Stopping.")
-        for group in ([self._producer], self._workers, [self._reader, self._console]):
+        for group in ([self._producer], self._workers, [self._reader, self._recorder, self._console]):
             there = [child for child in group if child]
             for child in there:
                 child.ask_to_end()
@@ -217,7 +221,8 @@ class Stack:
         # What was answered belongs to this stack, and begins anew with it.
         audit = f"console.audit_file={self._state / 'audit.jsonl'}"
         settings = ["--set", f"console.workers={workers}", "--set", audit]
-        page = self._child("console", "console", "--listen", f"{HOST}:{port}", *settings)
+        store = ["--store", str(self._store)]
+        page = self._child("console", "console", "--listen", f"{HOST}:{port}", *store, *settings)
         page.about = f"http://{HOST}:{port}/"
         return page
 
@@ -266,7 +271,7 @@ class Stack:
     def _tell(self) -> None:
         for server in self._servers:
             say(f"{server.name}: {server.address}, log {_shown(server.log)}")
-        for child in [*self._workers, self._producer, self._console]:
+        for child in [*self._workers, self._producer, self._recorder, self._console]:
             if child and child.log:
                 say(f"{child.name}: {child.about or self._night()}, log {_shown(child.log)}")
         say("The alerts follow. Ctrl-C stops everything.")

@@ -29,5 +29,5 @@ def explain_subject(chosen: argparse.Namespace) -> int:
     if chosen.json:
         print_json(answer)
     else:
-        print_answer(console(), answer)
+        print_answer(console(), answer, chosen.language)
     return 0

@@ -264,12 +264,36 @@ DELIVERY_METRICS: tuple[Described, ...] = (
 )
 """What `vigie notify` tells, and `vigie replay` and `vigie watch` where receivers are set."""
 
+RECORD_METRICS: tuple[Described, ...] = (
+    Described("vigie_record_posts_total", "counter", (), "Posts of the stream that were written or counted."),
+    Described("vigie_record_judgements_total", "counter", (), "Judgements of findings written."),
+    Described("vigie_record_alerts_total", "counter", (), "Alerts written."),
+    Described("vigie_record_unreadable_total", "counter", (), "Records that could not be read; passed over."),
+    Described(
+        "vigie_record_gaps_total", "counter", (), "Stretches that Kafka held no more when they were read."
+    ),
+    Described(
+        "vigie_record_written_seconds",
+        "gauge",
+        (),
+        "Event time up to which all posts are written, since the epoch.",
+    ),
+    Described(
+        "vigie_record_lag_seconds", "gauge", (), "Event time between the newest that was read and that."
+    ),
+    Described("vigie_record_lag_records", "gauge", (), "Records that wait to be read."),
+    Described("vigie_record_memory_bytes", "gauge", (), "Memory of the process."),
+    Described("vigie_record_cpu_seconds_total", "counter", (), "Processor time of the process."),
+)
+"""What `vigie record` tells."""
+
 COMPONENTS: dict[str, tuple[Described, ...]] = {
     "replay": METRICS + DELIVERY_METRICS,
     "watch": METRICS + FEED_METRICS + DELIVERY_METRICS,
     "produce": PRODUCER_METRICS + FEED_METRICS,
     "worker": WORKER_METRICS,
     "notify": DELIVERY_METRICS,
+    "record": RECORD_METRICS,
 }
 """Every metric that Vigie exposes, by the command that does."""
 

@@ -32,7 +32,8 @@ from streams.telling import console, print_json, say
 
 OUT_OF_REACH = (
     "Alerts that were sent to somebody, and files that were copied: ask whoever has them.",
-    "The topics posts, signals, ties, findings and dead-letters: they forget within kafka.retention_hours.",
+    "The topics posts, signals, ties, findings, judged and dead-letters: they forget within "
+    "kafka.retention_hours.",
     "Earlier revisions in the topic alerts: they go when Kafka compacts it, after kafka.retention_hours.",
     "The texts of other accounts, which may speak of the person in words.",
     "Inputs, rejects and exports of your own: delete or redact them.",

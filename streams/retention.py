@@ -14,6 +14,7 @@ import orjson
 
 from detectors.alerts import instant
 from streams.privacy_settings import RetentionSettings
+from streams.stores import fates
 
 _DAY_MS = 86_400_000
 _TEMPLATE, _QUOTE, _QUOTE_FR = b'"template":"', "“".encode(), "«".encode()
@@ -62,6 +63,9 @@ def _begun_ms(db: sqlite3.Connection) -> int:
 def _posts(db: sqlite3.Connection, limit_ms: int) -> int:
     """Posts, and the texts that judgements and alerts quote; what was found in them stays."""
     gone = db.execute("DELETE FROM posts WHERE time < ?", (limit_ms,)).rowcount
+    fates.forget(db, limit_ms)
+    if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'ticks'").fetchone():  # of `vigie record`
+        db.execute("DELETE FROM ticks WHERE tick < ?", (limit_ms,))
     gone += db.execute(
         "DELETE FROM text_keys WHERE finding NOT IN (SELECT finding FROM judged WHERE tick >= ?)", (limit_ms,)
     ).rowcount

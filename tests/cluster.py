@@ -23,8 +23,8 @@ from detectors.state import Changes, Saved, applied
 from detectors.windows import Gate
 from streams.embedded import Settings
 from streams.kafka import frames
+from streams.kafka.canary import canaries
 from streams.kafka.frames import Frame, Headers, home_of
-from streams.kafka.producer import _canary
 from streams.kafka.stretches import Output
 from streams.kafka.tasks import INPUTS, AccountsTask, CasesTask, PairsTask, SubjectsTask, Task
 from streams.kafka.tasks.accounts import Counts
@@ -79,6 +79,7 @@ class Incarnation:
 
     def __init__(self, name: str, task: Task, offsets: dict[str, int], generation: int) -> None:
         self.name = name
+        self.partition = int(name.partition(".")[2])
         self.task = task
         self.offsets = offsets
         self.generation = generation
@@ -89,10 +90,6 @@ class Incarnation:
         self.cold = not any(offsets.values())
         """Whether it begins without a state, and must say so."""
         self.pending: dict[tuple[str, int], deque[Output]] = {}
-
-    @property
-    def partition(self) -> int:
-        return int(self.name.partition(".")[2])
 
     def put(self, outputs: Iterator[Output]) -> None:
         for output in outputs:
@@ -167,8 +164,8 @@ class Sender:
     def _send_canary(self) -> None:
         now_ms = 1_700_000_000_000 + self.position
         at_ms = max(self._newest_ms, self.gate.watermark_ms)
-        for number in range(1, 5):
-            self._line(_canary(now_ms, at_ms, number))
+        for post in canaries(now_ms, at_ms):
+            self._line(post)
         self.canaries.append(now_ms)
 
     def _cut(self, lane: int) -> None:
@@ -239,7 +236,7 @@ class Cluster:
         self._often = {1: 6.0, 2: 2.5, 3: 1.5}.get(self.partitions, 1.0)
         self._generation = 0
         self._clock_ms = 1_700_000_000_000
-        one = ("findings", "background", "alerts", "dead-letters")
+        one = ("findings", "background", "judged", "alerts", "dead-letters")
         parts = dict.fromkeys(("posts", "signals", "ties"), self.partitions) | dict.fromkeys(one, 1)
         self.topics: dict[str, list[list[Record]]] = {
             topic: [[] for _ in range(count)] for topic, count in parts.items()

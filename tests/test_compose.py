@@ -19,7 +19,8 @@ from streams import cli, settings
 from streams.sources.opening import InputError
 
 ROOT = Path(__file__).parent.parent
-CLIENTS = {"topics", "simulate", "producer", "alerts", "notify"}  # they end by themselves, or serve nothing
+CLIENTS = {"topics", "simulate", "producer", "alerts", "record", "notify"}
+"""They end by themselves, or serve nothing but metrics."""
 PINNED = re.compile(r"[\w./-]+:v?\d+\.\d+\.\d+[\w.-]*")
 
 
@@ -143,6 +144,17 @@ def test_prometheus_scrapes_the_producer() -> None:
     assert (found["names"], found["type"], found["port"]) == (["producer"], "A", chosen.metrics_port)
     assert chosen.metrics_host == "0.0.0.0"
     assert SERVICES["producer"]["expose"] == [str(chosen.metrics_port)]
+
+
+def test_prometheus_scrapes_the_recorder_whose_store_stays():
+    found = scraped("vigie-record")
+    service = SERVICES["record"]
+    chosen = cli.parser().parse_args(service["command"])
+    assert (found["names"], found["type"], found["port"]) == (["record"], "A", chosen.metrics_port)
+    assert service["expose"] == [str(chosen.metrics_port)]
+    volume, _, place = service["volumes"][0].partition(":")
+    assert volume in COMPOSE["volumes"]
+    assert chosen.store.startswith(f"{place}/")
 
 
 def test_prometheus_takes_its_settings() -> None:

@@ -189,8 +189,8 @@ def test_a_file_that_is_written_anew_is_read_anew_and_what_is_no_alert_is_counte
     assert [alert["id"] for alert in lines.new()] == [alerts()[1]["id"]]
 
 
-def test_a_store_without_a_file_of_alerts_is_refused(capsys):
-    assert "--alerts" in refused(capsys, "console", "--store", "x.db")
+def test_verdicts_without_a_file_of_alerts_are_refused(capsys):
+    assert "--alerts" in refused(capsys, "console", "--verdicts", "x.jsonl")
 
 
 # -- over Kafka ------------------------------------------------------------------------------------

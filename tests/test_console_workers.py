@@ -236,6 +236,7 @@ def test_open_coordination_and_all_payers_are_there(night):
 
 def test_what_cannot_be_explained_here_is_said_with_the_command_that_can(night):
     answer = night.over_kafka.browser().get("/api/explain", kind="text", value="l'eau; rm -rf").json
+    assert answer["commands"][0] == "vigie record --store night.db"
     assert answer["commands"][1].startswith("""vigie explain text 'l'"'"'eau; rm -rf' --store""")
     assert answer["elsewhere"].keys() == {"en", "fr"}
     assert answer["leader"] is None

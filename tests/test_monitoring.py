@@ -32,6 +32,7 @@ from test_rules import ALERTS, DASHBOARDS, DEPLOY, RECORDED, known, named
 from deploy.servers import Server, dying_with_us, free_port, listening
 from streams import metrics, settings
 from streams.kafka import leading
+from streams.kafka.topics import TOPICS
 from streams.leading import Leading
 from streams.outputs.receivers.courier import OUTCOMES
 from streams.sources.posts import encode_post
@@ -42,8 +43,8 @@ PATIENCE_S = 75.0
 """How long all of it may take to have every figure; the stream is longer."""
 IN_USE = {
     "instance": None,
-    "job": {"vigie-worker", "vigie-producer", "vigie-watch", "vigie-notify"},
-    "topic": {"posts", "signals", "ties", "findings", "background", "alerts", "verdicts", "dead-letters"},
+    "job": {"vigie-worker", "vigie-producer", "vigie-watch", "vigie-record", "vigie-notify"},
+    "topic": set(TOPICS),
     "stage": {"accounts", "subjects", "pairs", "cases"},
     "outcome": {"processed", "duplicate", "late", "dead", "shed", "events", *OUTCOMES},
     "receiver": {"desk"},
@@ -139,11 +140,12 @@ def scene(kafka: str, redis_server: str, tmp_path_factory: pytest.TempPathFactor
     stream = planted(7, chatter=400, copiers=12, pushers=60, minutes=20)
     night = folder / "night.jsonl"
     night.write_bytes(b"\n".join(encode_post(one) for one in stream.posts))
-    worker, producer, replay, network, notify = ports = [free_port() for _ in range(5)]
+    worker, producer, replay, network, record, notify = ports = [free_port() for _ in range(6)]
     targets = {
         "vigie-worker": [worker],
         "vigie-producer": [producer],
         "vigie-watch": [replay, network],
+        "vigie-record": [record],
         "vigie-notify": [notify],
     }
     made = Scene(folder, environment, stream, Prometheus(folder / "prometheus", targets))
@@ -158,6 +160,7 @@ def scene(kafka: str, redis_server: str, tmp_path_factory: pytest.TempPathFactor
             "VIGIE_RECEIVERS__DESK__DEAD_LETTERS": str(folder / "undelivered.jsonl"),
         }
         made.start("replay", "replay", night, "--speed", SPEED, "--metrics-port", replay, **nobody)
+        made.start("record", "record", "--store", folder / "night.db", "--metrics-port", record)
         made.start("notify", "notify", "--metrics-port", notify, **nobody)
         # Every three seconds, for the first of them to come through in time.
         canary = ("--canary-minutes", 0.05)
@@ -215,7 +218,9 @@ def test_every_query_returns_data(scene, answered, name):
     assert answered.get(name), f"{QUERIES[name]}\n{scene.logs()}"
 
 
-@pytest.mark.parametrize("job", ["vigie-worker", "vigie-producer", "vigie-watch", "vigie-notify"])
+@pytest.mark.parametrize(
+    "job", ["vigie-worker", "vigie-producer", "vigie-watch", "vigie-record", "vigie-notify"]
+)
 def test_every_job_is_scraped(scene, answered, job):
     targets = scene.prometheus.ask("targets", state="active")["activeTargets"]
     mine = [one for one in targets if one["labels"]["job"] == job]
@@ -250,7 +255,7 @@ def test_no_label_has_a_value_that_is_not_known_before(scene, answered):
         for label, value in one.items():
             seen.setdefault(label, set()).add(value)
     assert seen.pop("__name__") <= known()
-    assert len(seen.pop("instance")) == 5
+    assert len(seen.pop("instance")) == 6
     assert set(seen) <= set(IN_USE)
     for label, values in seen.items():
         assert values <= IN_USE[label], label

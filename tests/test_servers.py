@@ -203,11 +203,11 @@ def test_a_server_that_ends_at_once_shows_why(
 # -- the stack -------------------------------------------------------------------------------------
 
 STAND_IN = """#!/bin/sh
-# In the place of `vigie`: workers and the reader wait, unless they are to fail; all else ends well.
+# In the place of `vigie`: what serves waits, unless it is to fail; all else ends well.
 here=$(dirname "$0")
 case "$1" in
   worker) [ ! -e "$here/fail" ] || { echo "no such topic"; exit 3; } ;;
-  alerts) ;;
+  alerts|record|console) ;;
   *) exit 0 ;;
 esac
 echo $$ >> "$here/pids"
@@ -257,7 +257,7 @@ def test_the_stack_leaves_no_process(
 ) -> None:
     process = stack()
     assert said(process, "producer has done its work")
-    assert within(PATIENCE_S, lambda: (tmp_path / "pids").exists() and len(pids(tmp_path)) == 5)
+    assert within(PATIENCE_S, lambda: (tmp_path / "pids").exists() and len(pids(tmp_path)) == 7)
     started = pids(tmp_path)
     process.send_signal(end)
     assert said(process, "All stopped") == (end != signal.SIGKILL)
@@ -271,13 +271,13 @@ def test_the_stack_starts_a_killed_worker_and_a_killed_broker_again(
 ) -> None:
     process = stack()
     assert said(process, "The alerts follow")
-    assert within(PATIENCE_S, lambda: (tmp_path / "pids").exists() and len(pids(tmp_path)) == 5)
+    assert within(PATIENCE_S, lambda: (tmp_path / "pids").exists() and len(pids(tmp_path)) == 7)
     broker, _, worker, *_ = pids(tmp_path)
     os.kill(worker, signal.SIGKILL)
     assert said(process, "was killed by signal 9 and is started again")
     os.kill(broker, signal.SIGKILL)
     assert said(process, "kafka has ended and is started again")
-    assert within(PATIENCE_S, lambda: len(pids(tmp_path)) == 6)
+    assert within(PATIENCE_S, lambda: len(pids(tmp_path)) == 8)
 
 
 def test_a_stack_whose_worker_cannot_run_shows_why_and_ends(

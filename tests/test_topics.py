@@ -71,7 +71,7 @@ def test_making_them_again_changes_nothing(room):
     topics.create(room)
     again = topics.create(room)
     assert {row["state"] for row in again} == {"there"}
-    assert [row["partitions"] for row in again] == [3, 3, 3, 1, 1, 1, 1, 1]
+    assert [row["partitions"] for row in again] == [3, 3, 3, 1, 1, 1, 1, 1, 1]
 
 
 def test_another_number_of_partitions_is_refused_in_one_sentence(room, capsys):

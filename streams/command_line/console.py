@@ -24,6 +24,7 @@ def add_console(to: Commands) -> None:
         _of_console("serve"),
         "serve the watch room's page, over Kafka or over a file of alerts (docs/console.md)",
         "  vigie console\n"
+        "  vigie console --store night.db                           # kept by `vigie record`\n"
         "  vigie console --alerts alerts.jsonl --store night.db --verdicts verdicts.jsonl\n"
         "  vigie console token add mona --role analyst\n"
         "  vigie console --listen 0.0.0.0:8765",
@@ -32,7 +33,9 @@ def add_console(to: Commands) -> None:
     parser.add_argument(
         "--alerts", metavar="FILE", help="follow what `vigie replay --alerts` writes, not Kafka"
     )
-    parser.add_argument("--store", metavar="PATH", help="what `vigie replay --store` keeps, with --alerts")
+    parser.add_argument(
+        "--store", metavar="PATH", help="what `vigie record` keeps; with --alerts what `vigie replay` does"
+    )
     parser.add_argument("--verdicts", metavar="FILE", help="add verdicts here, with --alerts")
     add_settings(parser)
     actions = parser.add_subparsers(metavar="token", parser_class=Parser)

@@ -61,7 +61,10 @@ def add_reading(to: Commands) -> None:
         "named (target) or reposted (source); how the id of a finding or a case begins",
     )
     explain.add_argument("--at", metavar="T", help="moment, RFC 3339 (default: the end of what was stored)")
-    explain.add_argument("--store", required=True, metavar="PATH", help="made by `vigie replay --store`")
+    explain.add_argument(
+        "--store", required=True, metavar="PATH", help="made by `vigie replay --store` or `vigie record`"
+    )
+    explain.add_argument("--language", choices=("en", "fr"), default="en", help="of what is printed")
     add_settings(explain)
     add_json(explain)
     top = add_command(

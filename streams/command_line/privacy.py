@@ -90,7 +90,7 @@ def _erasing(actions: Commands) -> None:
     erase.add_argument("--account", required=True, metavar="ID", help="the account's id, or its pseudonym")
     for flag, metavar, does in (
         ("--handle", "NAME", "a handle under which others name it"),
-        ("--store", "FILE", "a store of `vigie replay --store`"),
+        ("--store", "FILE", "a store of `vigie replay --store` or `vigie record`"),
         ("--alerts", "FILE", "a file of `vigie replay --alerts`, which nobody writes to at present"),
         ("--lists", "FILE", "a list of accounts: said where the person stands in it"),
         ("--verdicts", "FILE", "a file of verdicts: said where the person stands in it"),

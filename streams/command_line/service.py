@@ -1,4 +1,4 @@
-"""Commands of the service over Kafka: produce, topics, worker, doctor, alerts, notify, lists."""
+"""Commands of the service over Kafka: produce, topics, worker, doctor, record, alerts, notify, lists."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from streams.outputs.receivers import flags as notifying
 
 
 def add_service(to: Commands) -> None:
-    """`vigie produce`, `topics`, `alerts`, `notify`, `worker`, `doctor` and `lists`."""
+    """`vigie produce`, `topics`, `alerts`, `notify`, `worker`, `doctor`, `record` and `lists`."""
     produce = add_command(
         to,
         "produce",
@@ -73,6 +73,7 @@ def add_service(to: Commands) -> None:
     _add_alerts(to)
     _add_notify(to)
     _add_workers(to)
+    _add_record(to)
     _add_lists(to)
 
 
@@ -100,6 +101,26 @@ def _add_workers(to: Commands) -> None:
     )
     add_settings(doctor)
     add_json(doctor)
+
+
+def _add_record(to: Commands) -> None:
+    parser = add_command(
+        to,
+        "record",
+        later("record", "record_commands"),
+        "keep in a store what the workers count and judge, for `vigie explain` and the console",
+        "  vigie record --store night.db\n"
+        "  vigie explain hashtag debate --store night.db      # at any time, while it is written\n"
+        "  vigie console --store night.db",
+    )
+    parser.add_argument(
+        "--store",
+        required=True,
+        metavar="PATH",
+        help="the file; a new one begins with the oldest that Kafka holds, and one of before goes on",
+    )
+    add_settings(parser)
+    add_metrics(parser)
 
 
 def _add_notify(to: Commands) -> None:

@@ -43,19 +43,22 @@ def _of_file(chosen: argparse.Namespace, in_force: Settings) -> tuple[Console, _
     lists = ListFiles(in_force.lists.files, say)
     following = Following(board, Path(chosen.alerts), lists)
     answer = VerdictFile(chosen.verdicts, say).append if chosen.verdicts else None
-    stored = Stored(Path(chosen.store), in_force) if chosen.store else None
-    return Console(in_force, board, answer, stored), following.run
+    return Console(in_force, board, answer, _stored(chosen, in_force)), following.run
 
 
 def _of_kafka(chosen: argparse.Namespace, in_force: Settings) -> tuple[Console, _Follow]:
-    if chosen.store or chosen.verdicts:
-        raise InputError("--store and --verdicts go with --alerts FILE: over Kafka neither is read.")
+    if chosen.verdicts:
+        raise InputError("--verdicts goes with --alerts FILE: over Kafka verdicts have their topic.")
     # Brings the client of Kafka with it.
     from streams.console.kafka import FromKafka  # noqa: PLC0415
 
     board = Board("kafka")
-    source = FromKafka(board, in_force)
+    source = FromKafka(board, in_force, _stored(chosen, in_force))
     return Console(in_force, board, source.say, source.kept), source.run
+
+
+def _stored(chosen: argparse.Namespace, in_force: Settings) -> Stored | None:
+    return Stored(Path(chosen.store), in_force) if chosen.store else None
 
 
 def add_token(chosen: argparse.Namespace) -> int:

@@ -24,6 +24,7 @@ from streams.console.open_coordination import listed_openly
 from streams.console.settings import parts
 from streams.console.shape import can_be_shown
 from streams.console.sponsors import counted, told
+from streams.console.stored import Stored
 from streams.embedded import Settings
 from streams.kafka import clients, leading
 from streams.kafka.alerts import Tail
@@ -48,6 +49,8 @@ class FromKafka:
     ----------
     board : Board
     settings : Settings
+    recorded : Stored, optional
+        What `vigie record` keeps.
 
     Raises
     ------
@@ -55,7 +58,7 @@ class FromKafka:
         When no broker answers, or the topic of alerts is missing.
     """
 
-    def __init__(self, board: Board, settings: Settings) -> None:
+    def __init__(self, board: Board, settings: Settings, recorded: Stored | None = None) -> None:
         self._board, self._settings = board, settings
         self._examined: list[Finding] = []
         self._gone = ""
@@ -63,7 +66,7 @@ class FromKafka:
         self._rate = _Rate()
         self._lists = Lists()
         self._checkpoints = Checkpointed(settings, clients.cluster_id(settings.kafka))
-        self.kept = OfWorkers(settings, self._checkpoints)
+        self.kept = OfWorkers(settings, self._checkpoints, recorded)
         board.besides.remembered = self._remembered
         self._tail: Tail | None = Tail(settings.kafka, "start")
 

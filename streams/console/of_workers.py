@@ -1,4 +1,4 @@
-"""What the workers keep of a case: accounts by their checkpoints, posts by what they tell each other."""
+"""What is kept over Kafka: accounts by the checkpoints, posts by what tasks tell each other, a recording."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from streams.console.evidence import Evidence, StoredPost
 from streams.console.gate import Refused
 from streams.console.known import KnownCase
 from streams.console.signalled import posts_of
+from streams.console.stored import Stored
 from streams.embedded import Settings
 from streams.sources.opening import InputError
 
@@ -25,12 +26,17 @@ _THREADS = 2
 _LIMIT_S = 6.0
 """So long a page waits for the posts of a case; then it shows those that were found."""
 _NOT_HERE: Final = {
-    "en": "Over Kafka nobody counts every use of everything: only what leads can be explained here. "
-    "Replay the posts into a store, and ask that.",
-    "fr": f"Avec Kafka, personne ne compte tout ce qui passe{NBSP}: seul ce qui domine s'explique ici. "
-    "Rejouez les messages dans une base, et interrogez-la.",
+    "en": "Over Kafka the workers do not keep every use of everything: only what leads can be explained "
+    "here. Let `vigie record` keep it in a store: that answers, here too if the console is given it.",
+    "fr": f"Avec Kafka, les workers ne gardent pas tout ce qui passe{NBSP}: seul ce qui domine s'explique "
+    f"ici. Laissez `vigie record` le garder dans une base{NBSP}: elle répond, ici aussi si la console la "
+    "reçoit.",
 }
-_ASK: Final = ("vigie replay POSTS --store night.db", "vigie explain {kind} {value} --store night.db")
+_ASK: Final = (
+    "vigie record --store night.db",
+    "vigie explain {kind} {value} --store night.db",
+    "vigie console --store night.db",
+)
 
 
 class OfWorkers:
@@ -40,12 +46,14 @@ class OfWorkers:
     ----------
     settings : Settings
     checkpoints : Checkpointed
+    recorded : Stored, optional
+        What `vigie record` keeps: by it anything can be explained.
     """
 
     path = None
 
-    def __init__(self, settings: Settings, checkpoints: Checkpointed) -> None:
-        self._kafka, self._checkpoints = settings.kafka, checkpoints
+    def __init__(self, settings: Settings, checkpoints: Checkpointed, recorded: Stored | None = None) -> None:
+        self._kafka, self._checkpoints, self._recorded = settings.kafka, checkpoints, recorded
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="console-workers")
 
     async def evidence(self, case: KnownCase) -> Evidence | None:
@@ -62,7 +70,15 @@ class OfWorkers:
             raise Refused(409, f"The case cannot be read: {problem}") from None
 
     async def explain(self, kind: str, value: str) -> dict[str, Any]:
-        """Says that it is not known here, and which commands answer it."""
+        """What the recording says; without one that it is not known here, and which commands answer it.
+
+        Raises
+        ------
+        Refused
+            When the recording cannot be read.
+        """
+        if self._recorded is not None:
+            return await self._recorded.explain(kind, value)
         asked = {"kind": kind, "value": shlex.quote(value)}
         commands = [command.format(**asked) for command in _ASK]
         return {"kind": kind, "value": value, "elsewhere": _NOT_HERE, "commands": commands}

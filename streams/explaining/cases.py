@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from detectors.alerts import instant
+from detectors.rules.sentences import NBSP, Both
 from streams.explaining import judged, verdict
 from streams.explaining.answering import answered
 from streams.explaining.question import Answer, Question
@@ -16,7 +17,11 @@ def finding(question: Question) -> Answer:
     (found,) = ids
     rows = question.stored.judgements(found, question.at_ms)
     if not rows:
-        return answered({"counted": {}}, f"Nothing was counted: the finding {found} was made later.")
+        later = (
+            f"Nothing was counted: the finding {found} was made later.",
+            f"Rien n'a été compté{NBSP}: le constat {found} est plus récent.",
+        )
+        return answered({"counted": {}}, later)
     counted = {
         "judgements": [
             {
@@ -41,22 +46,27 @@ def case(question: Question) -> Answer:
     (found,) = ids
     alerts = question.stored.alerts_of(found, question.at_ms)
     if not alerts:
-        return answered({"counted": {}}, f"Nothing was counted: the case {found} was told later.")
+        later = (
+            f"Nothing was counted: the case {found} was told later.",
+            f"Rien n'a été compté{NBSP}: l'affaire {found} est plus récente.",
+        )
+        return answered({"counted": {}}, later)
     rows = question.stored.newest(question.stored.findings_of_case(found, question.at_ms), question.at_ms)
-    newest = alerts[-1]
-    said = (
-        f"Case {found} stands at {newest.severity}, score {newest.score}, {newest.status}, after "
-        f"{len(alerts)} {'revision' if len(alerts) == 1 else 'revisions'} and {len(rows)} "
-        f"{'finding' if len(rows) == 1 else 'findings'}."
-    )
+    said = verdict.of_case(found, alerts, len(rows))
     counted = {"alerts": [judged.alert_told(one) for one in alerts]}
     return answered({"counted": counted}, said, found=[judged.taken(question, row) for row in rows])
 
 
 def _unclear(kind: str, beginning: str, ids: list[str]) -> Answer:
     """What is said where none, or several, have an id that begins so."""
+    french = {"finding": "constat", "case": "affaire"}[kind]
+    said: Both = (
+        f"{len(ids)} {kind}s have an id that begins with {beginning!r}: write more of it.",
+        f"{len(ids)} {french}s ont un identifiant qui commence par {beginning!r}{NBSP}: donnez-en plus.",
+    )
     if not ids:
-        said = f"Nothing was counted: no {kind} has an id that begins with {beginning!r}."
-    else:
-        said = f"{len(ids)} {kind}s have an id that begins with {beginning!r}: write more of it."
+        said = (
+            f"Nothing was counted: no {kind} has an id that begins with {beginning!r}.",
+            f"Rien n'a été compté{NBSP}: aucun identifiant ({french}) ne commence par {beginning!r}.",
+        )
     return answered({"counted": {}}, said)

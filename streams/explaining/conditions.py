@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
+from detectors.rules.sentences import Both
+
 State = Literal["met", "not_met", "not_enough_data"]
 Number = int | float
 
@@ -11,13 +13,17 @@ Number = int | float
 class Condition(NamedTuple):
     """One threshold."""
 
-    what: str
+    what: Both
     """What is counted, so that it can be read after its number: "accounts in the 60 minutes before"."""
     bound: Literal["at least", "at most"]
     wanted: Number
     measured: Number | None
     """None where the store does not hold what it takes to tell."""
     state: State
+
+    def told(self) -> dict[str, Any]:
+        """The threshold as data."""
+        return self._asdict() | {"what": self.what[0], "what_fr": self.what[1]}
 
 
 class Section(NamedTuple):
@@ -42,14 +48,14 @@ class Section(NamedTuple):
         """The section as data, with the ids of what the detector found."""
         missed = "not_judged" if self.missed else "not_enough_data"
         state = "judged" if findings else missed
-        conditions = [one._asdict() for one in self.conditions]
+        conditions = [one.told() for one in self.conditions]
         return {"detector": self.detector, "state": state, "conditions": conditions, "findings": findings}
 
 
-def at_least(what: str, wanted: Number, measured: Number | None) -> Condition:
+def at_least(what: Both, wanted: Number, measured: Number | None) -> Condition:
     """A threshold from below.
 
-    >>> [at_least("accounts", 8, measured).state for measured in (3, 8, None)]
+    >>> [at_least(("accounts", "comptes"), 8, measured).state for measured in (3, 8, None)]
     ['not_met', 'met', 'not_enough_data']
     """
     return Condition(
@@ -57,7 +63,7 @@ def at_least(what: str, wanted: Number, measured: Number | None) -> Condition:
     )
 
 
-def at_most(what: str, wanted: Number, measured: Number | None) -> Condition:
+def at_most(what: Both, wanted: Number, measured: Number | None) -> Condition:
     """A threshold from above."""
     return Condition(
         what, "at most", wanted, measured, _state(measured, measured is not None and measured <= wanted)

@@ -9,6 +9,7 @@ import msgspec
 
 from detectors.alerts import instant
 from detectors.findings import Subject
+from detectors.rules.needed import needed_fr
 from detectors.severity import Severity
 from streams.explaining.question import MINUTE_MS, Answer, Question
 from streams.stores.rows import JudgedRow, Told
@@ -94,7 +95,10 @@ def told(found: Found) -> Answer:
         "posts": body.posts,
         "template": body.template,
         "evidence": body.evidence,
-        "rules": [msgspec.structs.asdict(rule) for rule in body.checks],
+        "rules": [
+            msgspec.structs.asdict(rule) | {"needed_fr": needed_fr(row.detector, rule.code, rule.needed)}
+            for rule in body.checks
+        ],
         "traits": [msgspec.structs.asdict(trait) for trait in row.traits],
         "alerts": [alert_told(one) for one in found.alerts],
         "post_ids": body.post_ids,

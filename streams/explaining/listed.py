@@ -17,10 +17,16 @@ def listed(question: Question, about: Subject) -> Section:
     uses = [use for use in stored.uses(about, first_ms, at_ms) if use.kind != "repost"]
     pushing = [use for use in uses if use.listed in PUSHING]
     hours = f"in the {settings.window_hours} hours before"
-    who = at_least(f"listed accounts {hours}", settings.min_accounts, len(accounts(pushing)))
+    hours_fr = f"dans les {settings.window_hours} heures d'avant"
+    who = at_least(
+        (f"listed accounts {hours}", f"comptes listés {hours_fr}"),
+        settings.min_accounts,
+        len(accounts(pushing)),
+    )
     if not pushing:
         in_stream = stored.stream(first_ms, at_ms).listed
-        some = at_least(f"posts of listed accounts {hours}", 1, in_stream)
+        posts = f"posts of listed accounts {hours}", f"messages de comptes listés {hours_fr}"
+        some = at_least(posts, 1, in_stream)
         return Section("listed", (some, who), idle=not in_stream)
     tick_ms = question.settings.time.tick_s * 1000
     since_ms = max(first_ms, pushing[0].time_ms // tick_ms * tick_ms)
@@ -33,7 +39,21 @@ def listed(question: Question, about: Subject) -> Section:
         "listed",
         (
             who,
-            at_least("times as often by listed accounts as by all others", settings.ratio, ratio),
-            at_most("such things by chance, tested once", settings.chance, float(f"{chance:.4g}")),
+            at_least(
+                (
+                    "times as often by listed accounts as by all others",
+                    "fois plus souvent par les comptes listés que par tous les autres",
+                ),
+                settings.ratio,
+                ratio,
+            ),
+            at_most(
+                (
+                    "such things by chance, tested once",
+                    "contenus de ce genre par hasard, pour un seul test",
+                ),
+                settings.chance,
+                float(f"{chance:.4g}"),
+            ),
         ),
     )

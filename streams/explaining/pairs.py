@@ -8,6 +8,7 @@ from itertools import groupby
 from detectors.batches import SEQUENCE, ShareSignal, Signals
 from detectors.findings import Subject
 from detectors.groups.co_sharing import CoSharing
+from detectors.rules.sentences import NBSP
 from streams.explaining.conditions import Condition, Section, at_least, at_most
 from streams.explaining.counting import at_once
 from streams.explaining.question import Question
@@ -28,8 +29,22 @@ def of_subject(question: Question, about: Subject) -> Section:
     uses = [use for use in question.uses(about, _DAY_MINUTES) if use.kind != "repost"]
     near, most = _together(uses, gap_s * 1000)
     conditions = [
-        at_least(f"accounts within {gap_s} s of another one in a day", 2, len(near)),
-        at_most(f"accounts within {gap_s} s at its busiest: more are a crowd", crowd, most),
+        at_least(
+            (
+                f"accounts within {gap_s} s of another one in a day",
+                f"comptes à moins de {gap_s} s d'un autre en un jour",
+            ),
+            2,
+            len(near),
+        ),
+        at_most(
+            (
+                f"accounts within {gap_s} s at its busiest: more are a crowd",
+                f"comptes en {gap_s} s au plus fort{NBSP}: davantage est une foule",
+            ),
+            crowd,
+            most,
+        ),
     ]
     strongest: int | None = None
     largest: int | None = None
@@ -56,10 +71,15 @@ def of_account(question: Question, keys: Sequence[str]) -> Section:
 
 def _network(question: Question, strongest: int | None, largest: int | None) -> tuple[Condition, ...]:
     networks = question.settings.networks
+    shared = (
+        f"things shared within {networks.close_s} s by one pair",
+        f"contenus partagés en {networks.close_s} s par une même paire",
+    )
+    joined = "accounts in a network of such pairs", "comptes dans un réseau de telles paires"
     return (
-        at_least(f"things shared within {networks.close_s} s by one pair", networks.min_objects, strongest),
-        at_least("accounts in a network of such pairs", networks.min_accounts, largest),
-        at_most("such pairs by chance", networks.chance, None),
+        at_least(shared, networks.min_objects, strongest),
+        at_least(joined, networks.min_accounts, largest),
+        at_most(("such pairs by chance", "telles paires par hasard"), networks.chance, None),
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from detectors.accounts import automation
 from detectors.events import Profile
 from detectors.findings import Subject, author_of
+from detectors.rules.sentences import THIN, Both
 from streams.explaining import entries, judged, pairs, verdict
 from streams.explaining.answering import concluded
 from streams.explaining.counting import accounts, at_once, counted, most_sharing, spanned
@@ -18,6 +19,10 @@ from streams.stores.rows import Span, Use
 _NEWEST_TEXTS = 50
 """Posts of an account of whose texts copies are looked for."""
 _HOUR_MINUTES = 60
+_NOTE: Both = (
+    "A weak sign of the profile's numbers; it proves nothing about this account.",
+    f"Un indice faible, tiré des chiffres du profil{THIN}; il ne prouve rien de ce compte.",
+)
 
 
 def target(question: Question) -> Answer:
@@ -39,7 +44,7 @@ def target(question: Question) -> Answer:
         "counted": {"minutes": minutes} | counted(most) | _mentions(most, names) | {"ever": spanned(ever)}
     }
     answer["counted"]["names"] = {one: len(by_name[one]) for one in sorted(by_name)}
-    nothing = verdict.of_nothing(f"post that names {name}", minutes, ever)
+    nothing = verdict.of_nothing((f"post that names {name}", f"message qui nomme {name}"), minutes, ever)
     subjects = [Subject("target", one) for one in {name, *names, *by_name}]
     found = judged.about(question, subjects)
     return concluded(answer, most, nothing, [entries.targets(question, most)], found)
@@ -67,7 +72,7 @@ def source(question: Question) -> Answer:
             "ever": spanned(ever),
         }
     }
-    nothing = verdict.of_nothing(f"repost of {name}", minutes, ever)
+    nothing = verdict.of_nothing((f"repost of {name}", f"message de {name} qui soit repris"), minutes, ever)
     found = judged.about(question, [Subject("source", author_of(key)) for key in keys])
     return concluded(answer, uses, nothing, [entries.amplification(question, uses)], found)
 
@@ -89,7 +94,12 @@ def account(question: Question) -> Answer:
         entries.sponsored(question, uses),
     ]
     found = judged.about(question, [Subject("account", key) for key in keys], ever=True)
-    nothing = f"Nothing was counted: no post by an account with the id or handle {name!r}."
+    nothing = verdict.nothing(
+        (
+            f"post by an account with the id or handle {name!r}",
+            f"message d'un compte dont l'identifiant ou le nom soit {name!r}",
+        )
+    )
     return concluded(answer, uses, nothing, sections, found)
 
 
@@ -185,5 +195,6 @@ def _automation(key: str, observed_ms: int, profile: Profile) -> Answer:
         "id": author_of(key),
         "handle": profile.handle,
         "contributions": parts,
-        "note": "A weak sign of the profile's numbers; it proves nothing about this account.",
+        "note": _NOTE[0],
+        "note_fr": _NOTE[1],
     }

@@ -50,13 +50,21 @@ def _asked(
         deviations, times = round(deviations, 2), round(len(here) / (usual + 1), 2)
     begun = datetime.fromtimestamp(slot * settings.slot_minutes * 60, UTC)
     within = f"in the {settings.slot_minutes} minutes from {begun:%H:%M}"
+    within_fr = f"dans les {settings.slot_minutes} minutes à partir de {begun:%H:%M}"
+    posts = f"posts of the whole stream {within}", f"messages de tout le flux {within_fr}"
+    before = "slots before it to compare with", "intervalles d'avant, pour comparer"
+    above = (
+        "robust deviations above its usual share",
+        "écarts-types robustes au-dessus de sa part habituelle",
+    )
+    risen = "times its usual share and one post", "fois sa part habituelle et un message"
     return (
-        at_least(f"posts {within}", settings.min_posts, len(here)),
-        at_least(f"accounts {within}", settings.min_accounts, len(accounts(here))),
-        at_least(f"posts of the whole stream {within}", settings.min_stream_posts, total),
-        at_least("slots before it to compare with", settings.min_samples, len(samples)),
-        at_least("robust deviations above its usual share", settings.deviations, deviations),
-        at_least("times its usual share and one post", settings.factor, times),
+        at_least((f"posts {within}", f"messages {within_fr}"), settings.min_posts, len(here)),
+        at_least((f"accounts {within}", f"comptes {within_fr}"), settings.min_accounts, len(accounts(here))),
+        at_least(posts, settings.min_stream_posts, total),
+        at_least(before, settings.min_samples, len(samples)),
+        at_least(above, settings.deviations, deviations),
+        at_least(risen, settings.factor, times),
     )
 
 

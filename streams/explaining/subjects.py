@@ -5,6 +5,7 @@ from __future__ import annotations
 from detectors.findings import Subject
 from detectors.links import normalise_link
 from detectors.lists import folded
+from detectors.rules.sentences import NBSP, Both
 from detectors.text import MIN_FOLDED, fingerprint, read_entities
 from streams.explaining import entries, judged, pairs, verdict
 from streams.explaining.answering import answered, concluded
@@ -28,7 +29,7 @@ def hashtag(question: Question) -> Answer:
         listed(question, about),
     ]
     answer = {"counted": {"minutes": minutes} | counted(uses) | {"ever": spanned(ever)} | {"hashtag": name}}
-    nothing = verdict.of_nothing(f"post with #{name}", minutes, ever)
+    nothing = verdict.of_nothing((f"post with #{name}", f"message avec #{name}"), minutes, ever)
     return concluded(answer, uses, nothing, sections, judged.about(question, [about]))
 
 
@@ -40,7 +41,7 @@ def link(question: Question) -> Answer:
     answer = {
         "counted": {"minutes": minutes} | counted(uses) | {"ever": spanned(ever)} | {"link": about.value}
     }
-    nothing = verdict.of_nothing("post with this link", minutes, ever)
+    nothing = verdict.of_nothing(("post with this link", "message avec ce lien"), minutes, ever)
     return concluded(answer, uses, nothing, sections, judged.about(question, [about]))
 
 
@@ -48,8 +49,11 @@ def text(question: Question) -> Answer:
     """A whole text, in any of the disguises that copies wear."""
     print_ = fingerprint(read_entities(question.value), question.value)
     if not print_.key:
-        few = (
-            f"Not judged: after folding fewer than {MIN_FOLDED} characters are left, too few to say anything."
+        few: Both = (
+            f"Not judged: after folding fewer than {MIN_FOLDED} characters are left, too few to say "
+            "anything.",
+            f"Non jugé{NBSP}: une fois réduit, il reste moins de {MIN_FOLDED} caractères, trop peu pour "
+            "en dire quoi que ce soit.",
         )
         return answered({"counted": {}}, few)
     key, minutes = f"{print_.key:016x}", question.settings.near_duplicates.window_minutes
@@ -65,7 +69,7 @@ def text(question: Question) -> Answer:
         | {"ever": spanned(ever)}
         | {"folded": print_.folded or None}
     }
-    nothing = verdict.of_nothing("post with this text", minutes, ever)
+    nothing = verdict.of_nothing(("post with this text", "message avec ce texte"), minutes, ever)
     return concluded(answer, uses, nothing, sections, judged.about(question, [about]))
 
 
@@ -74,6 +78,6 @@ def payer(question: Question) -> Answer:
     about = Subject("payer", folded(question.value))
     uses = question.stored.uses(about, 0, question.at_ms)
     answer = {"counted": counted(uses) | {"payer": about.value}}
-    nothing = "Nothing was counted: no promoted post of this payer."
+    nothing = verdict.nothing(("promoted post of this payer", "message payé par cet annonceur"))
     found = judged.about(question, [about], ever=True)
     return concluded(answer, uses, nothing, [entries.sponsored(question, uses)], found)

@@ -16,7 +16,7 @@ from streams.sources.opening import InputError
 
 _HOUR_MS = 3_600_000
 _ALL_PARTITIONS = ("posts", "signals", "ties")
-_ONE_PARTITION = ("background", "findings", "verdicts", "alerts", "dead-letters")
+_ONE_PARTITION = ("background", "findings", "judged", "verdicts", "alerts", "dead-letters")
 COMPACTED = ("verdicts", "alerts")
 """Topics of which the newest record of each key is kept: of `verdicts`, with the lists, for good."""
 TOPICS = _ALL_PARTITIONS + _ONE_PARTITION

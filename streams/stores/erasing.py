@@ -1,10 +1,11 @@
-"""Takes one person out of the posts of a store: their own, and their name in those of others."""
+"""Takes one person out of the posts of a store: their own with their fate, and their name in others."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
 
+from streams.stores import fates
 from streams.stores.rows import SEPARATOR
 
 
@@ -21,6 +22,7 @@ def erase_from_posts(db: sqlite3.Connection, keys: Iterable[str], names: Iterabl
     """
     changed = 0
     for key in keys:
+        changed += fates.erase(db, key)  # by their posts, which are there until now
         for statement in (
             "UPDATE posts SET ref = NULL WHERE ref IN (SELECT id FROM posts WHERE account = ?)",
             "UPDATE posts SET ref = NULL, source = NULL WHERE source = ?",

@@ -1,4 +1,4 @@
-"""What the embedded store can be asked: the posts of a window, what was judged, and what was told of it.
+"""What a store can be asked: the posts of a window, what was judged, and what was told of it.
 
 Posts are found by their time, which is how they lie in the file; the rest of a question is answered by
 looking at each of them. That takes seconds for millions, and nothing while they are written.
@@ -59,6 +59,8 @@ class Reading:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
+        self.recorded = bool(db.execute("SELECT 1 FROM sqlite_master WHERE name = 'ticks'").fetchone())
+        """Whether it was recorded over Kafka: then the whole stream is counted by tick, beside its rows."""
 
     # -- posts -------------------------------------------------------------------------------------
 
@@ -112,7 +114,14 @@ class Reading:
         return found
 
     def stream(self, first_ms: int, last_ms: int) -> Stream:
-        """How many posts the whole stream had."""
+        """How many posts the whole stream had; between ticks, where it was recorded."""
+        if self.recorded:
+            row = self._db.execute(
+                "SELECT coalesce(sum(posts), 0), coalesce(sum(listed), 0) FROM ticks "
+                "WHERE tick > ? AND tick <= ?",
+                (first_ms, last_ms),
+            ).fetchone()
+            return Stream(*row)
         row = self._db.execute(
             "SELECT count(*), coalesce(sum(listed IN ('attributed', 'amplifies')), 0) FROM posts "
             "WHERE time >= ? AND time < ?",
@@ -122,11 +131,25 @@ class Reading:
 
     def slots(self, first_ms: int, last_ms: int, length_ms: int) -> dict[int, int]:
         """Posts of the whole stream in each slot of a length, by the number of the slot."""
+        if self.recorded:
+            rows = self._db.execute(
+                "SELECT (tick - 1) / ? AS slot, sum(posts) FROM ticks "
+                "WHERE tick > ? AND tick <= ? GROUP BY slot",
+                (length_ms, first_ms, last_ms),
+            )
+            return dict(rows.fetchall())
         rows = self._db.execute(
             "SELECT time / ? AS slot, count(*) FROM posts WHERE time >= ? AND time < ? GROUP BY slot",
             (length_ms, first_ms, last_ms),
         )
         return dict(rows.fetchall())
+
+    def gaps(self, last_ms: int) -> list[tuple[int, int]]:
+        """Stretches before a time of which nothing was recorded, in order."""
+        if not self.recorded:
+            return []
+        rows = self._db.execute("SELECT since, until FROM gaps WHERE since < ? ORDER BY 1", (last_ms,))
+        return rows.fetchall()
 
     def pages(self, last_ms: int) -> int:
         """Accounts with a promoted post before a time."""

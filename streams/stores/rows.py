@@ -1,14 +1,16 @@
-"""What the embedded store holds, row by row: posts, judgements, what was told of them."""
+"""What a store holds, row by row: posts, judgements, what was told of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 
+from detectors.batches import PromotionSignal
 from detectors.events import moment_ms
 from detectors.findings import Evidence, Subject
+from detectors.lists import folded
 from detectors.traits.results import TraitResult
 from streams.sources.opening import InputError
 
@@ -16,6 +18,8 @@ SEPARATOR = "\x1f"
 """Between several values in one column, and at its ends, so that each can be looked for whole."""
 
 State = Literal["met", "not_met", "not_enough_data"]
+PostRow = tuple[str | int | None, ...]
+"""A post as its columns, in the order of `Use`."""
 _Body = TypeVar("_Body")
 
 
@@ -126,6 +130,16 @@ class Stream(NamedTuple):
 
     posts: int
     listed: int
+
+
+def joined(values: Iterable[str]) -> str | None:
+    """Several values as one text, each between two separators, so that each can be looked for whole."""
+    return f"{SEPARATOR}{SEPARATOR.join(values)}{SEPARATOR}" if values else None
+
+
+def paid_columns(paid: PromotionSignal | None) -> tuple[str | None, int | None]:
+    """Payer of a promoted post, empty where nobody is named, and since when it is banned."""
+    return (None, None) if paid is None else (folded(paid.payer or ""), paid.banned_ms)
 
 
 def use_of(row: Sequence[Any]) -> Use:

@@ -1,4 +1,4 @@
-"""The embedded store: what was counted and judged, in one SQLite file, for `vigie explain`.
+"""The store: what was counted and judged, in one SQLite file, for `vigie explain`.
 
 Of each post one row is added at the end of one table: when, by whom, and what it shares; never its text. That
 is as little as answers how many accounts there were in any window. What is asked is in `reading`.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import msgspec
 import orjson
 
 from detectors.accounts.profiles import completed
-from detectors.batches import PromotionSignal, SignalBatch
+from detectors.batches import FateSignal, SignalBatch
 from detectors.case import Judged
 from detectors.events import CANARY, Post, Profile, milliseconds, moment_ms
 from detectors.findings import Subject, account_key
@@ -28,8 +28,9 @@ from streams import retention
 from streams.clock import clock_ms
 from streams.privacy_settings import RetentionSettings
 from streams.sources.opening import InputError
+from streams.stores import fates
 from streams.stores.reading import Reading
-from streams.stores.rows import SEPARATOR, Judgement, Rule, decoded
+from streams.stores.rows import Judgement, PostRow, Rule, decoded, joined, paid_columns
 
 FORMAT = 2
 MINUTE_MS = 60_000
@@ -37,7 +38,8 @@ _HELD = 50_000
 """Rows that are held back, to be written at once, and"""
 _HELD_MS = 5 * MINUTE_MS
 """for how long at most, in event time: who reads while a stream runs is so far behind."""
-_SHOWN_POSTS = 20
+SHOWN_POSTS = 20
+"""Posts that stand by their ids in a judgement."""
 _SCHEMA = """
 CREATE TABLE meta (format INTEGER NOT NULL);
 CREATE TABLE posts (
@@ -62,6 +64,16 @@ CREATE TABLE alerts (id TEXT PRIMARY KEY, time TEXT NOT NULL, body BLOB NOT NULL
 CREATE TABLE told (
   finding TEXT NOT NULL, alert TEXT NOT NULL, PRIMARY KEY (finding, alert)) WITHOUT ROWID;
 """
+_OF_A_RECORDING = """
+CREATE TABLE recorded (
+  room TEXT NOT NULL, written INTEGER NOT NULL, judged INTEGER NOT NULL, sequence INTEGER NOT NULL);
+CREATE TABLE offsets (
+  topic TEXT NOT NULL, partition INTEGER NOT NULL, next INTEGER NOT NULL,
+  PRIMARY KEY (topic, partition)) WITHOUT ROWID;
+CREATE TABLE ticks (tick INTEGER PRIMARY KEY, posts INTEGER NOT NULL, listed INTEGER NOT NULL);
+CREATE TABLE gaps (since INTEGER NOT NULL, until INTEGER NOT NULL);
+"""
+"""What `streams.stores.recording` keeps besides: how far it came, and how many posts each tick had."""
 _POST = f"INSERT OR REPLACE INTO posts VALUES ({', '.join('?' * 16)})"
 _FORGOTTEN = (
     "DELETE FROM profiles WHERE account IN (SELECT account FROM profiles "
@@ -82,6 +94,8 @@ _MEMBER = "INSERT OR IGNORE INTO members VALUES (?, ?)"
 _TEXT_KEY = "INSERT OR IGNORE INTO text_keys VALUES (?, ?)"
 _ALERT = "INSERT OR REPLACE INTO alerts VALUES (?, ?, ?)"
 _TOLD = "INSERT OR IGNORE INTO told VALUES (?, ?)"
+_PATIENT_MS = 60_000
+"""So long a recording waits for somebody who writes to its store: who erases a person from it."""
 
 
 class Store:
@@ -95,6 +109,8 @@ class Store:
     write : bool
     go_on : bool
         Whether the profiles of an earlier run stay.
+    recording : bool
+        Whether it is one of `vigie record`, in which all stays.
     kept : RetentionSettings, optional
         What is older goes when the file is opened, and whenever it is written.
     """
@@ -105,6 +121,7 @@ class Store:
         *,
         write: bool,
         go_on: bool = False,
+        recording: bool = False,
         kept: RetentionSettings | None = None,
     ) -> None:
         self._path = Path(path)
@@ -115,11 +132,13 @@ class Store:
             )
         try:
             self._db = sqlite3.connect(self._path, isolation_level=None)
-            if write:
+            if recording:
+                self._open_recording()
+            elif write:
                 self._start_anew(_STAYING if go_on else ())
             self._check_format()
             with contextlib.suppress(sqlite3.OperationalError):  # who may only read cannot delete
-                self._sweep()
+                self.sweep()
         except (sqlite3.Error, UnicodeDecodeError) as problem:
             raise InputError(f"{path} cannot be used as a store: {problem}.") from None
         self.reading = Reading(self._db)
@@ -128,22 +147,42 @@ class Store:
         }
         self._profiles: dict[str, tuple[int, Profile]] = {}
         self._reposted: dict[str, tuple[int, Profile]] = {}
+        self._fates: list[FateSignal] = []
         self._written_ms = 0
 
     def _start_anew(self, staying: Iterable[str]) -> None:
         """Make the tables. What an earlier replay stored goes: two runs mixed would explain neither."""
-        rows = self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        found = {row[0] for row in rows}
+        found = self._tables()
         if found and "judged" not in found:
             raise InputError(f"{self._path} is a database, but not a store of Vigie: choose another file.")
+        if "recorded" in found:
+            raise InputError(f"{self._path} is kept by `vigie record`: choose another file.")
         if "meta" not in found or self._format() != FORMAT:
             staying = ()
         gone = sorted(found.difference(staying))
         self._db.executescript("".join(f"DROP TABLE IF EXISTS {name};" for name in gone))
-        self._db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; {_SCHEMA}")
+        self._db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; {_SCHEMA}{fates.SCHEMA}")
         self._db.execute("INSERT INTO meta VALUES (?)", (FORMAT,))
         if "begun" not in found.intersection(staying):
             retention.begin(self._db, clock_ms())
+
+    def _open_recording(self) -> None:
+        """Go on with a recording, or begin one, whole or not at all."""
+        found = self._tables()
+        if found and "recorded" not in found:
+            raise InputError(f"{self._path} is not a store of `vigie record`: choose another file.")
+        self._db.executescript(
+            f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout={_PATIENT_MS};"
+        )
+        if not found:
+            self._db.executescript(f"BEGIN; {_SCHEMA} {_OF_A_RECORDING}")
+            self._db.execute("INSERT INTO meta VALUES (?)", (FORMAT,))
+            retention.begin(self._db, clock_ms())
+            self._db.execute("COMMIT")
+
+    def _tables(self) -> set[str]:
+        rows = self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        return {row[0] for row in rows}
 
     def _format(self) -> int | None:
         row = self._db.execute("SELECT format FROM meta").fetchone()
@@ -183,21 +222,28 @@ class Store:
                 at = milliseconds(observed) if observed else post.time_ms
                 self._profiles[member.account] = (at, post.author)
             paid = promoted.get((member.account, post.id)) if promoted else None
-            shared = _joined(member.hashtags), _joined(links), _joined(post.media or ())
-            named = _joined(member.targets), _joined(sorted(strangers))
+            shared = joined(member.hashtags), joined(links), joined(post.media or ())
+            named = joined(member.targets), joined(sorted(strangers))
             if post.kind == "repost":  # whom it names, another post named
                 named = None, None
             text = f"{print_.key:016x}" if print_.key else None
             head = post.time_ms, member.account, post.id, post.kind, member.activity
-            posts.append((*head, *shared, *named, _ref(post), source, text, listed or None, *_paid(paid)))
+            posts.append(
+                (*head, *shared, *named, _ref(post), source, text, listed or None, *paid_columns(paid))
+            )
         for change in batch.changes:
             if change.event == "profile" and change.author_id and change.author is not None:
                 account = account_key(change.platform, change.author_id)
                 self._note_profile(account, change.time_ms, change.author)
-        held = max(len(posts), len(self._profiles))
+        self._fates += batch.background.fates
+        held = max(len(posts), len(self._profiles), len(self._fates))
         if held >= _HELD or batch.tick_ms >= self._written_ms + _HELD_MS:
             self.flush()
             self._written_ms = batch.tick_ms
+
+    def note_posts(self, rows: Iterable[PostRow]) -> None:
+        """Keep posts that are rows already."""
+        self._rows[_POST] += rows
 
     def _note_profile(self, account: str, time_ms: int, profile: Profile) -> None:
         """Keep a profile that came by itself. Such a one may tell a part alone: the rest stays."""
@@ -231,7 +277,7 @@ class Store:
             evidence=finding.evidence,
             open=assessment.open,
             checks=[Rule(*check) for check in assessment.checks],
-            post_ids=[member.post_id for member in finding.posts[:_SHOWN_POSTS]],
+            post_ids=[member.post_id for member in finding.posts[:SHOWN_POSTS]],
         )
         traits = msgspec.json.encode(judged.traits) if judged.traits else None
         name, subjects = finding.finding_id, [_looked_up(subject) for subject in finding.subjects]
@@ -248,6 +294,11 @@ class Store:
 
     def flush(self) -> None:
         """Write what is held; called now and then, and at the end."""
+        self.write()
+        self.sweep()
+
+    def write(self, also: Callable[[sqlite3.Connection], None] | None = None) -> None:
+        """Write what is held, and in the same transaction what else there is to write."""
         self._db.execute("BEGIN")
         for statement, rows in self._rows.items():
             self._db.executemany(statement, rows)
@@ -255,24 +306,41 @@ class Store:
         for statement, profiles in ((_PROFILE, self._profiles), (_REPOSTED, self._reposted)):
             self._db.executemany(statement, _profile_rows(profiles))
             profiles.clear()
+        if self._fates:
+            fates.write(self._db, self._fates)
+            self._fates.clear()
         if self._kept is not None:
             self._db.execute(_FORGOTTEN, (self._kept.most_profiles,))
+        if also is not None:
+            also(self._db)
         self._db.execute("COMMIT")
-        self._sweep()
 
-    def _sweep(self) -> None:
+    def sweep(self) -> None:
+        """Delete what was kept for long enough."""
         if self._kept is not None:
             retention.sweep(self._db, self._kept, clock_ms())
 
     def last_ms(self) -> int | None:
-        """The end of the last minute with a post or an alert; None in an empty store."""
+        """The end of the last minute with a post or an alert; None in an empty store.
+
+        Where posts are recorded before they are judged, no later than all is judged.
+        """
         (post,), (alert,) = (
             self._db.execute(f"SELECT max(time) FROM {table}").fetchone() for table in ("posts", "alerts")
         )
         ends = [post + 1] if post is not None else []
         if alert is not None:
             ends.append(moment_ms(alert))
-        return -(-max(ends) // MINUTE_MS) * MINUTE_MS if ends else None
+        last_ms = -(-max(ends) // MINUTE_MS) * MINUTE_MS if ends else None
+        if last_ms is not None and self.reading.recorded:
+            (judged_ms,) = self._db.execute("SELECT max(judged) FROM recorded").fetchone()
+            return min(last_ms, judged_ms) or None
+        return last_ms
+
+    @property
+    def db(self) -> sqlite3.Connection:
+        """For what is kept beside the rows, see `write`."""
+        return self._db
 
     def close(self) -> None:
         """Write what is held and close the file."""
@@ -280,19 +348,9 @@ class Store:
         self._db.close()
 
 
-def _joined(values: Iterable[str]) -> str | None:
-    """Several values as one text, each between two separators, so that each can be looked for whole."""
-    return f"{SEPARATOR}{SEPARATOR.join(values)}{SEPARATOR}" if values else None
-
-
 def _ref(post: Post) -> str | None:
     """The post reposted or answered: what such posts share."""
     return post.ref_id if post.kind in ("repost", "reply") else None
-
-
-def _paid(paid: PromotionSignal | None) -> tuple[str | None, int | None]:
-    """Payer of a promoted post, empty where nobody is named, and since when it is banned."""
-    return (None, None) if paid is None else (folded(paid.payer or ""), paid.banned_ms)
 
 
 def _looked_up(subject: Subject) -> Subject:

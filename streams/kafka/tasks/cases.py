@@ -1,4 +1,4 @@
-"""The CASES stage as a task: all that was found in, alerts out."""
+"""The CASES stage as a task: all that was found in; alerts out, and what was judged, alerted or not."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import orjson
 
 from detectors.alerts import instant, render
 from detectors.batches import Background, whole
-from detectors.case import Revision
+from detectors.case import Judged, Revision
 from detectors.judging import Found, Judge
 from detectors.pairs import Repeated
 from detectors.state import Changes, Saved, merged, pack, unpack
 from streams.embedded import Settings
+from streams.kafka import canary, judged
 from streams.kafka.stretches import Inbox, Output
 from streams.kafka.tasks.records import Record, names, taken
 from streams.kafka.tasks.sampling import Sampling
@@ -59,7 +60,11 @@ class CasesTask:
         self.sampling = Sampling()
         self.leading = Leading()
         """What leads the stream. For show, so it is not saved: it is known again within minutes."""
-        self.judge = Judge(settings, lambda one: self.leading.note(one, one.finding.judged_ms))
+        self.judge = Judge(settings, self._note)
+        self._judged: list[Judged] = []
+        """What was judged and is not told yet."""
+        self._told_ms = 0
+        """Up to here it is told that all was judged."""
         self.alerts: dict[str, int] = {"notice": 0, "warning": 0, "critical": 0}
         self.canary_ms = 0
         """Wall time at which the newest canary was seen; 0 before the first."""
@@ -93,6 +98,10 @@ class CasesTask:
             **self.judge.stores(),
         }
 
+    def _note(self, one: Judged) -> None:
+        self.leading.note(one, one.finding.judged_ms)
+        self._judged.append(one)
+
     def _judge(self) -> Iterator[Output]:
         self._room.tell(self.judge)
         limit = min(inbox.complete_ms() for inbox in self.inboxes())
@@ -119,8 +128,17 @@ class CasesTask:
             yield from self._alerts(self.judge.take(tick_ms, everything, ties, background))
         yield from self._alerts(self.judge.silence(limit))
         self.time_ms = max(self.time_ms, limit)
+        yield from self._tell_judged()
         self.leading.advance(self.time_ms)
         self._measure_canaries()
+
+    def _tell_judged(self) -> Iterator[Output]:
+        """Tell what was judged: nothing of it waits when a checkpoint is made."""
+        if not self._judged and self._told_ms == self.time_ms:
+            return
+        told, self._judged, self._told_ms = self._judged, [], self.time_ms
+        for value in judged.encode(self.time_ms, told):
+            yield Output("judged", 0, value, [])
 
     def _alerts(self, revisions: Iterable[Revision]) -> Iterator[Output]:
         for revision in revisions:
@@ -140,7 +158,7 @@ class CasesTask:
 
     def _measure_canaries(self) -> None:
         for finding in self.judge.canaries:
-            sent_ms = max(_sent_ms(member.post_id) for member in finding.posts)
+            sent_ms = max(canary.sent_ms(member.post_id) for member in finding.posts)
             if sent_ms > self.canary_ms:
                 self.canary_ms = sent_ms
                 self.canary_delay_ms = max(0, self._clock_ms() - sent_ms)
@@ -180,9 +198,3 @@ class _CasesHead(msgspec.Struct, array_like=True):
     canary_ms: int
     canary_delay_ms: int
     minutes: dict[int, tuple[int, int]] = {}
-
-
-def _sent_ms(post_id: str) -> int:
-    """When a canary was sent: its id is ``canary-<wall ms>-<number>``."""
-    part = post_id.split("-")
-    return int(part[1]) if len(part) == 3 and part[1].isdigit() else 0
