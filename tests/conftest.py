@@ -10,12 +10,31 @@ from pathlib import Path
 import pytest
 from servers import MakeKafka, MakeRedis, Own, need
 from streams_of_posts import planted
+from worker_room import MakeRoom, rooms
 
 from deploy.servers import KafkaBroker, RedisServer, free_port, missing_for_kafka, missing_for_redis
 from streams.sources.posts import encode_post
 
-_SLOWEST = ("test_same_alerts.py", "test_chaos.py")
-"""Files of minutes each: they come first, so that they are not left to one process alone at the end."""
+_SLOWEST = [
+    "same_alerts",
+    "chaos",
+    "producer",
+    "worker",
+    "scenarios",
+    "real_input",
+    "worker_redis",
+    "state",
+    "cluster",
+    "servers",
+    "worker_guarded",
+    "recording",
+    "watch",
+    "sameness",
+    "monitoring",
+    "receivers",
+]
+"""Files that come first, so that none of them is left to one process alone at the end: the longest ones, with
+those that wait for servers among those that compute."""
 
 
 def pytest_configure() -> None:
@@ -25,7 +44,7 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {name: place for place, name in enumerate(_SLOWEST)}
-    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+    items.sort(key=lambda item: places.get(item.path.stem.removeprefix("test_"), len(places)))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -61,6 +80,13 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.start()
     yield server.url
     server.stop()
+
+
+@pytest.fixture
+def make_room(kafka: str, redis_server: str, tmp_path: Path) -> Iterator[MakeRoom]:
+    """Makes rooms for workers on the shared servers; all their workers end with the test."""
+    with rooms(kafka, redis_server, tmp_path) as make:
+        yield make
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
@@ -99,8 +100,28 @@ def undisturbed(arrivals: Sequence[Item], room: Room | None = None) -> tuple[lis
     return alerts, pipeline
 
 
-def night(seed: int, partitions: int, chaos: Chaos | None = None, canary_each: int = 0) -> Cluster:
-    """One stream through a cluster; all that must always hold is checked."""
+@cache
+def in_order(seed: int) -> tuple[list[Post], list[bytes]]:
+    """One stream in order of time, and the alerts of the embedded run."""
+    posts = small_stream(seed).posts
+    return posts, undisturbed(posts)[0]
+
+
+class Embedded(NamedTuple):
+    """A stream in order of arrival, what the room says of it, and what the embedded pipeline does."""
+
+    arrivals: list[Item]
+    room: Room
+    alerts: list[bytes]
+    late: int
+    processed: int
+    events: int
+    duplicates: int
+
+
+@cache
+def embedded(seed: int) -> Embedded:
+    """One stream through the embedded pipeline, for all numbers of partitions."""
     rng = random.Random(f"arrivals {seed}")
     arrivals = embedded_arrivals(eventful(small_stream(seed), rng), rng, late=3, duplicates=12)
     room = Room()
@@ -113,17 +134,24 @@ def night(seed: int, partitions: int, chaos: Chaos | None = None, canary_each: i
     assert any(b'"kind":"attributed"' in alert for alert in wanted)
     assert any(b'"filter":"#debate; #debate lang:fr"' in alert for alert in wanted)
     assert any(b'"source":"a.example"' in alert for alert in wanted)
-    cluster = Cluster(with_partitions(SMALL, partitions), seed, chaos, room=room)
-    sender = Sender(cluster, arrivals, canary_each=canary_each)
+    counts, late, duplicates = pipeline.tallies, pipeline.gate.late, pipeline.buffer.duplicates
+    return Embedded(arrivals, room, wanted, late, counts.processed, counts.events, duplicates)
+
+
+def night(seed: int, partitions: int, chaos: Chaos | None = None, canary_each: int = 0) -> Cluster:
+    """One stream through a cluster; all that must always hold is checked."""
+    told = embedded(seed)
+    cluster = Cluster(with_partitions(SMALL, partitions), seed, chaos, room=told.room)
+    sender = Sender(cluster, told.arrivals, canary_each=canary_each)
     cluster.senders.append(sender)
     cluster.run()
-    assert sender.gate.late == pipeline.gate.late >= 1
-    assert cluster.alerts() == (sorted(wanted) if cluster.struck["hole"] else wanted)
+    assert sender.gate.late == told.late >= 1
+    assert cluster.alerts() == (sorted(told.alerts) if cluster.struck["hole"] else told.alerts)
     counts = cluster.counts()
     processed = sum(one.processed - one.canaries for one in counts)
-    assert processed == pipeline.tallies.processed
-    assert sum(one.events for one in counts) == pipeline.tallies.events > 20
-    assert sum(one.duplicate + one.late for one in counts) >= pipeline.buffer.duplicates > 0
+    assert processed == told.processed
+    assert sum(one.events for one in counts) == told.events > 20
+    assert sum(one.duplicate + one.late for one in counts) >= told.duplicates > 0
     assert sum(one.shed for one in counts) == 0
     assert_poison_is_accounted_for(cluster)
     return cluster
@@ -206,9 +234,8 @@ def test_all_faults_together(partitions):
 def test_posts_of_strangers_count_and_those_in_the_wrong_partition_are_sent_on(partitions):
     moved = total = 0
     for seed in range(50, 53):
-        posts = small_stream(seed).posts
+        posts, wanted = in_order(seed)
         begin = [one for one in posts if one.time_ms < START_MS + 10_000]
-        wanted, _ = undisturbed(posts)
         cluster = Cluster(with_partitions(SMALL, partitions), seed, Chaos({"crash": 0.01}, most=6))
         for one in begin:
             partition = cluster.rng.randrange(partitions)
@@ -253,44 +280,42 @@ def test_a_stranger_alone_moves_time_and_silent_partitions_are_not_waited_for():
 # -- the end of an input ---------------------------------------------------------------------------
 
 
-def moved_on(posts: list[Post], hours: int) -> list[Post]:
+def moved_on(posts: list[Post], step_ms: int) -> list[Post]:
     return [
         msgspec.structs.replace(
             one,
             id=f"later {one.id}",
-            time_ms=one.time_ms + hours * 3_600_000,
-            created_at=one.created_at + timedelta(hours=hours),
+            time_ms=one.time_ms + step_ms,
+            created_at=one.created_at + timedelta(milliseconds=step_ms),
         )
         for one in posts
     ]
 
 
+@cache
+def two_inputs(hours: int) -> tuple[list[Post], list[Post], list[bytes]]:
+    """An input, another one so many hours later, and the alerts of the embedded run over both."""
+    first, other = small_stream(60 + hours).posts, small_stream(61 + hours).posts
+    # With none close behind the first, where windows and cool-downs still hold its posts.
+    behind_ms = first[-1].time_ms - first[0].time_ms + 20_000
+    second = moved_on(other, hours * 3_600_000 or behind_ms)
+    pipeline = Pipeline(SMALL)
+    alerts = [*run(pipeline, first, [50]), *run(pipeline, second, [50])]
+    return first, second, [canonical([one]) for one in alerts]
+
+
 @pytest.mark.parametrize("partitions", PARTITIONS)
 def test_after_the_end_of_an_input_another_one_goes_on(partitions):
     struck: Counter[str] = Counter()
-    for seed in range(60, 63):
-        first, second = small_stream(seed).posts, moved_on(small_stream(seed + 1).posts, seed - 60)
-        second = second if seed > 60 else moved_on(small_stream(seed).posts[-1:], 0)
-        if seed == 60:  # close behind the first, where windows and cool-downs still hold its posts
-            step = first[-1].time_ms - first[0].time_ms + 20_000
-            second = [
-                msgspec.structs.replace(
-                    one,
-                    id=f"later {one.id}",
-                    time_ms=one.time_ms + step,
-                    created_at=one.created_at + timedelta(milliseconds=step),
-                )
-                for one in small_stream(seed + 1).posts
-            ]
-        pipeline = Pipeline(SMALL)
-        alerts = [*run(pipeline, first, [50]), *run(pipeline, second, [50])]
+    for hours in range(3):
+        first, second, wanted = two_inputs(hours)
         for chaos in (None, Chaos(DEATHS | {"producer_restarts": 0.003})):
-            cluster = Cluster(with_partitions(SMALL, partitions), seed, chaos)
+            cluster = Cluster(with_partitions(SMALL, partitions), 60 + hours, chaos)
             cluster.senders.append(Sender(cluster, first, name="first"))
             cluster.run()
             cluster.senders.append(Sender(cluster, second, name="second"))
             cluster.run()
-            assert cluster.alerts() == [canonical([one]) for one in alerts]
+            assert cluster.alerts() == wanted
             cluster.counts()
             struck += cluster.struck
     assert min(struck[kind] for kind in DEATHS) >= 1, struck
@@ -299,8 +324,7 @@ def test_after_the_end_of_an_input_another_one_goes_on(partitions):
 @pytest.mark.parametrize("partitions", (1, 3))
 def test_time_waits_for_the_slowest_of_several_producers(partitions):
     for seed in range(65, 68):
-        posts = small_stream(seed).posts
-        wanted, _ = undisturbed(posts)
+        posts, wanted = in_order(seed)
         cluster = Cluster(with_partitions(SMALL, partitions), seed, Chaos({"crash": 0.003}))
         cluster.senders += [Sender(cluster, posts[n::2], name=f"half {n}") for n in (0, 1)]
         cluster.run()

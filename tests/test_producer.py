@@ -12,6 +12,8 @@ import time
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -41,7 +43,7 @@ from streams.sources.records import Tally
 
 POSTS = planted(7, chatter=300).posts
 TIME = TimeSettings()
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 """How long a test waits for something that must come; none is judged by how long it took."""
 
 Records = list[tuple[int, Frame, list[Post]]]
@@ -99,11 +101,11 @@ def assert_invariants(found: Records, partitions: int) -> None:
         told[frame.producer, partition] = frame
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
+def wait_for(condition: Callable[[], bool], each_s: float = 0.05) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.05)
+        time.sleep(each_s)
 
 
 # -- without a broker ------------------------------------------------------------------------------
@@ -554,17 +556,30 @@ def flags(room: KafkaSettings) -> list[str]:
 
 
 def command(room: KafkaSettings, *arguments: object) -> list[str]:
-    start = [sys.executable, "-m", "streams.cli", "produce"]
-    return [*start, *map(str, arguments), *flags(room), "--canary-minutes", "0", "--json"]
+    return ["produce", *map(str, arguments), *flags(room), "--canary-minutes", "0", "--json"]
 
 
-def run(room: KafkaSettings, *arguments: object, stdin: bytes | None = None) -> dict[str, Any]:
+def process(room: KafkaSettings, *arguments: object) -> list[str]:
+    return [sys.executable, "-m", "streams.cli", *command(room, *arguments)]
+
+
+def piped(room: KafkaSettings, stdin: bytes, *arguments: object) -> dict[str, Any]:
+    """What a process says at whose end of a pipe it reads."""
     done = subprocess.run(
-        command(room, *arguments), input=stdin, capture_output=True, check=False, timeout=4 * PATIENCE_S
+        process(room, "-", *arguments), input=stdin, capture_output=True, check=False, timeout=4 * PATIENCE_S
     )
     assert done.returncode == 0, done.stderr.decode()
     answer: dict[str, Any] = orjson.loads(done.stdout)
     return answer | {"said": done.stderr.decode()}
+
+
+def run(room: KafkaSettings, *arguments: object) -> dict[str, Any]:
+    """What the command says, run to its end in this process."""
+    with redirect_stdout(TextIOWrapper(BytesIO())) as out, redirect_stderr(StringIO()) as said:
+        code = cli.main(command(room, *arguments))
+    assert code == 0, said.getvalue()
+    answer: dict[str, Any] = orjson.loads(out.buffer.getvalue())
+    return answer | {"said": said.getvalue()}
 
 
 @pytest.fixture
@@ -639,12 +654,16 @@ class Going:
     def __init__(self, room: KafkaSettings, *arguments: object) -> None:
         self.room = room
         self.process = subprocess.Popen(
-            command(room, *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            process(room, *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
 
     def until(self, posts: int) -> None:
         """Wait until the broker has so many posts."""
-        wait_for(lambda: self.process.poll() is not None or sent(records(self.room)).total() >= posts)
+
+        def has_them() -> bool:
+            return self.process.poll() is not None or sent(records(self.room)).total() >= posts
+
+        wait_for(has_them, each_s=0.2)  # a client of its own each time
 
     def end(self, number: int) -> tuple[int, bytes, str]:
         self.process.send_signal(number)
@@ -703,8 +722,8 @@ def test_a_stop_sends_what_was_read_and_is_not_the_end(room, night, number):
 
 def test_a_pipe_goes_on_counting(room):
     lines = [encode_post(one) for one in POSTS]
-    first = run(room, "-", stdin=b"\n".join(lines[:100]))
-    second = run(room, "-", stdin=b"\n".join(lines[100:]))
+    first = piped(room, b"\n".join(lines[:100]))
+    second = piped(room, b"\n".join(lines[100:]))
     assert first["position"] == 100
     assert "numbers go on after post 100" in second["said"]
     assert second["position"] == len(POSTS)
@@ -719,7 +738,7 @@ def test_another_producer_on_the_topic_does_not_hide_ours(room, night):
     going.until(len(POSTS) // 5)
     going.end(signal.SIGKILL)
     for _ in range(3):
-        run(room, "-", "--name", "somebody else", stdin=encode_post(POSTS[0]))
+        piped(room, encode_post(POSTS[0]), "--name", "somebody else")
     number, earlier = resume.newest(room, run_name(room))
     assert (number, sorted(earlier)) == (1, [0, 1, 2])
     run(room, night)
@@ -799,7 +818,7 @@ def test_kill_9_while_the_broker_hangs_loses_nothing_that_the_network_still_offe
             os.kill(broker.pid, signal.SIGCONT)
         assert orjson.loads(place.read_bytes())["bluesky"] < server.log[-1]["time_us"]
         again = Going(room, *follow)
-        wait_for(lambda: len(sent(records(room))) >= 1000)
+        wait_for(lambda: len(sent(records(room))) >= 1000, each_s=0.2)
         code, _, said = again.end(signal.SIGTERM)
         assert code == 0, said
     found = records(room)

@@ -15,7 +15,7 @@ class SomeHours(Bench):
     """Somewhat more than in a quick run."""
 
     def of(self, quick: int, full: int) -> int:
-        return quick + (full - quick) // 3
+        return quick + (full - quick) // 6
 
 
 @pytest.fixture(scope="module")

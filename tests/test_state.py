@@ -53,7 +53,6 @@ from detectors.state import HEAD, Blocks, Saved, StateError, applied, merged, pa
 from detectors.windows import TickBuffer, TimeSettings, canonical_order
 from streams.embedded import Settings
 
-few = settings(max_examples=4, derandomize=True, deadline=None)
 seeds = st.integers(0, 10**6)
 TICK = 5000
 
@@ -481,10 +480,9 @@ IN_PARTS = [name for name in KINDS if "hashtags" in name or "texts" in name]
 
 
 @pytest.mark.parametrize("name", [name for name in KINDS if name not in IN_PARTS and name != "chain"])
-@given(seed=seeds)
-@few
-def test_from_a_checkpoint_everything_goes_on_as_if_nothing_had_happened(name, seed):
-    check(KINDS[name], seed)
+def test_from_a_checkpoint_everything_goes_on_as_if_nothing_had_happened(name):
+    for seed in range(3):  # a stream each, cut at another moment
+        check(KINDS[name], seed)
 
 
 @pytest.mark.usefixtures("size_of_a_large_one")
@@ -606,9 +604,11 @@ def filled(name: str) -> Saved:
     kept = KINDS[name]
     one = kept.make()
     steps = kept.steps(0)
-    for step in steps[: -max(1, len(steps) // 8)]:
+    for step in steps[: len(steps) // 2]:
         kept.feed(one, step)
-    return applied({}, one.changes(everything=True))
+    saved = applied({}, one.changes(everything=True))
+    assert all(saved.values()), "a table is empty"
+    return saved
 
 
 @cache
