@@ -74,8 +74,9 @@ class SlidingDistinct:
             self._sketch(minute).update(account.encode("utf-8", "surrogatepass"))
             if not self._sampled(account):
                 return
-        for counts in (self._minutes[-1][1], self.held):
-            counts[account] = counts.get(account, 0) + 1
+        counts, held = self._minutes[-1][1], self.held
+        counts[account] = counts.get(account, 0) + 1
+        held[account] = held.get(account, 0) + 1
         self.scores[account] = score
         while len(self.held) > self._exact:
             self._halve()

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import Literal
 from zlib import crc32
 
 import msgspec
@@ -200,13 +199,10 @@ class Accounts:
         self._met = []
         shown += self._new_profiles(changes)
         scored = self._score(shown)
-        batch = SignalBatch(tick_ms, posts, changes=changes)
-        kind_of = self.lists.kind_of if self.lists else _unlisted
+        batch = SignalBatch(tick_ms, posts, changes=changes, listed=self._kinds(posts, accounts))
         reading = self._reading(tick_ms, posts)
-        for post, account, activity, read in zip(posts, accounts, activities, reading, strict=True):
-            print_, tags, targets, links = read
-            listed = kind_of(account.key, post.time_ms)
-            batch.listed.append(listed)
+        rows = zip(posts, accounts, activities, reading, batch.listed, strict=True)
+        for post, account, activity, (print_, tags, targets, links), listed in rows:
             named = tuple(filter(None, targets)) if targets else ()
             batch.fingerprints.append(print_)
             batch.links.append(tuple(dict.fromkeys(map(normalise_link, links))) if links else ())
@@ -236,6 +232,13 @@ class Accounts:
         )
         self._forget()
         return batch
+
+    def _kinds(self, posts: list[Post], accounts: list[Account]) -> list[str]:
+        """Of each post the kind of its author's entry in the room's lists; empty where there is none."""
+        if not self.lists:
+            return [""] * len(posts)
+        kind_of = self.lists.kind_of
+        return [kind_of(account.key, post.time_ms) for post, account in zip(posts, accounts, strict=True)]
 
     def _seen(self, key: str, post: Post) -> Account:
         account = self._again.get(key)
@@ -425,11 +428,6 @@ class Accounts:
 
 
 _NOBODY: frozenset[str] = frozenset()
-
-
-def _unlisted(account: str, at_ms: int) -> Literal[""]:
-    """The kind of every account where there are no lists."""
-    return ""
 
 
 def _addresses(account: Account, targets: Sequence[str]) -> frozenset[str]:

@@ -47,6 +47,7 @@ Examples
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from itertools import chain
 from operator import itemgetter
 
@@ -55,7 +56,7 @@ import msgspec
 from detectors.batches import ShareSignal, Signals
 from detectors.findings import Subject
 from detectors.forgetting import forget_oldest
-from detectors.pairs import Share, Tie, tie
+from detectors.pairs import Share, Tie
 from detectors.state import Changes, Noted, Record, Saved, Sheet, Table, merged, refusing
 
 SECOND_MS, MINUTE_MS = 1000, 60_000
@@ -178,9 +179,14 @@ class CoSharing:
             return []
         held.tied.setdefault(account, []).extend([name for name, _ in near])
         shared = held.object
-        # By name, so that the ties of a tick, which come by time, are in order nearly as they stand.
+        # By name, so that the ties of a tick are in order nearly as they stand. Shares come in order of time:
+        # this one is the later of each two.
         near.sort(key=_NAME)
-        return [tie(shared, name, before, account, mine) for name, before in near]
+        place = bisect_left(near, account, key=_NAME)
+        return [
+            *[Tie(now_ms, name, account, shared, one, mine) for name, one in near[:place]],
+            *[Tie(now_ms, account, name, shared, mine, one) for name, one in near[place:]],
+        ]
 
     def _forget(self, tick_ms: int) -> None:
         limit_ms = tick_ms - self.settings.repost_window_minutes * MINUTE_MS
