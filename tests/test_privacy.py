@@ -17,7 +17,7 @@ import pytest
 import short_night
 from test_cli import refused
 from test_subscribe import publish
-from test_worker import PATIENCE_S, STREAM, Room, make_room, write  # noqa: F401  a fixture
+from worker_room import PATIENCE_S, STREAM, Room, write
 
 from detectors.alerts import instant
 from detectors.case import CaseFinding, CaseHead
@@ -435,7 +435,7 @@ def test_a_person_called_like_a_word_of_the_records_breaks_none():
         privacy_erase._rewritten("cases", packed, person, {"open": privacy_erase.ERASED})
 
 
-def test_a_room_under_pseudonyms_holds_no_name_in_any_topic_nor_in_redis(make_room, folder, monkeypatch):  # noqa: F811
+def test_a_room_under_pseudonyms_holds_no_name_in_any_topic_nor_in_redis(make_room, folder, monkeypatch):
     room: Room = make_room(partitions=1)
     room.more |= {
         "VIGIE_PRIVACY__PSEUDONYMS": "true",
