@@ -10,7 +10,7 @@ Seconds measure the machine and its neighbours. So everything is measured in one
 * *pipeline*: what `vigie replay` does with a sorted file, from the bytes of the file to the alerts: lines
   cut, decoded and checked, ticks, accounts, near-duplicates, hashtags, co-sharing, pairs, cases;
 * *without traits*: the same, but groups are only found, and not set against chance by what their accounts
-  have in common: no looks are gathered and none compared;
+  have in common: nothing is remembered for that, no looks are gathered and none compared;
 * *pipeline, sorting*: as *pipeline*, with the posts sorted first, as for an archive in any order;
 * *naive*: `benchmarks/naive.py`, the first attempt that everybody writes, over the first lines only.
 
@@ -34,12 +34,13 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import orjson
@@ -48,6 +49,7 @@ from naive import Naive
 from detectors import sketches
 from detectors.accounts import stage
 from detectors.batches import SignalBatch
+from detectors.groups import amplification, hashtags
 from detectors.groups.amplification import Amplification
 from detectors.groups.co_sharing import CoSharing
 from detectors.groups.hashtags import Hashtags
@@ -164,7 +166,19 @@ def run_without_traits(stream: Traffic) -> int:
     pipeline = Pipeline()
     pipeline.accounts = _Unlooked(pipeline.settings.accounts)
     pipeline.judge.traits = _Untested(pipeline.settings.traits)
-    return replay(stream.path, sort=False, pipeline=pipeline)
+    with ExitStack() as unremembered:
+        for owner, name, nothing in _FOR_TRAITS_ALONE:
+            unremembered.enter_context(mock.patch.object(owner, name, nothing))
+        return replay(stream.path, sort=False, pipeline=pipeline)
+
+
+_FOR_TRAITS_ALONE: tuple[tuple[Any, str, Callable[..., Any]], ...] = (
+    (stage, "note", lambda *_: None),
+    (stage, "shown_by", lambda before, *_: before),
+    (hashtags, "counted_on", lambda *_: None),
+    (amplification, "counted_on", lambda *_: None),
+)
+"""What only traits ask for: an account's habits, what its profile said, who came together on a subject."""
 
 
 class _Unlooked(stage.Accounts):
