@@ -76,6 +76,11 @@ class Tie(msgspec.Struct, array_like=True, frozen=True, order=True, gc=False):
         """Ids of the posts with which the two shared it."""
         return self.first.post_id, self.second.post_id
 
+    @property
+    def shares(self) -> tuple[tuple[str, Share], tuple[str, Share]]:
+        """Each of the two accounts with its share."""
+        return (self.one, self.first), (self.other, self.second)
+
 
 def tie(shared: Subject, one: str, first: Share, other: str, second: Share) -> Tie:
     """The tie of two accounts that shared an object.

@@ -452,13 +452,7 @@ def _subjects(ties: Iterable[list[Tie]]) -> tuple[Subject, ...]:
 
 def _declared(ties: Iterable[list[Tie]]) -> set[str]:
     """Accounts that say what they are."""
-    return {
-        account
-        for close in ties
-        for tie in close
-        for account, share in ((tie.one, tie.first), (tie.other, tie.second))
-        if share.declared
-    }
+    return {account for close in ties for tie in close for account, share in tie.shares if share.declared}
 
 
 def _posts(ties: Iterable[list[Tie]]) -> list[Member]:
@@ -466,7 +460,7 @@ def _posts(ties: Iterable[list[Tie]]) -> list[Member]:
     found: dict[tuple[str, str], int] = {}
     for close in ties:
         for tie in close:
-            for account, share in ((tie.one, tie.first), (tie.other, tie.second)):
+            for account, share in tie.shares:
                 found[account, share.post_id] = share.time_ms
     return [
         Member(at, post, account, -1, (), (), linked=False, sourced=False, declared=False)

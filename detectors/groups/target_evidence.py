@@ -38,7 +38,7 @@ def _habits(mentions: list[MentionSignal]) -> Evidence:
         replies += one.reply
         linked += member.linked
         tagged += bool(member.hashtags)
-        alone += len(member.targets) == 1 or len(set(member.targets)) == 1
+        alone += len(set(member.targets)) == 1
     posts = len(mentions)
     return {
         "posts_per_account": round(posts / len(counts), 4),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
@@ -13,6 +12,7 @@ from detectors.findings import Finding, author_of
 from detectors.rules.sentences import NBSP
 from streams.console.about import About
 from streams.console.checkpointed import Checkpointed, NotRead
+from streams.console.elsewhere import elsewhere
 from streams.console.evidence import Evidence, StoredPost
 from streams.console.gate import Refused
 from streams.console.known import KnownCase
@@ -79,9 +79,7 @@ class OfWorkers:
         """
         if self._recorded is not None:
             return await self._recorded.explain(kind, value)
-        asked = {"kind": kind, "value": shlex.quote(value)}
-        commands = [command.format(**asked) for command in _ASK]
-        return {"kind": kind, "value": value, "elsewhere": _NOT_HERE, "commands": commands}
+        return elsewhere(kind, value, _NOT_HERE, _ASK)
 
     def _evidence(self, case: KnownCase) -> Evidence | None:
         findings = self._checkpoints.findings(case.case_id, case.finding_ids())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -12,6 +11,7 @@ from aiohttp import web
 from detectors.alerts import instant
 from streams.console import people
 from streams.console.case_page import case_page
+from streams.console.elsewhere import elsewhere
 from streams.console.evidence import Evidence
 from streams.console.gate import Refused
 from streams.console.known import KnownCase
@@ -41,6 +41,7 @@ _NOT_KEPT: Final = {
     "fr": "Rien n'est gardé ici pour l'expliquer. Démarrez avec --store CHEMIN, ou rejouez les messages "
     "dans une base.",
 }
+_ASK: Final = ("vigie replay POSTS --store night.db", "vigie explain {kind} {value} --store night.db")
 _ACCOUNTS: Final = ("source", "target")
 """Kinds of which the value is the id of an account."""
 
@@ -175,7 +176,9 @@ class Reading:
         if kind not in EXPLAINED or not value:
             raise Refused(400, f"Give a value, and a kind: {', '.join(EXPLAINED)}.")
         kept = self._console.kept
-        answer = await kept.explain(kind, value) if kept is not None else _not_kept(kind, value)
+        answer = (
+            await kept.explain(kind, value) if kept is not None else elsewhere(kind, value, _NOT_KEPT, _ASK)
+        )
         leading = self._board.besides.leading
         leaders = leading.top(kind, _MOST_ROWS) if leading is not None else []
         row = next((self._leader(one) for one in leaders if one.value == value), None)
@@ -193,10 +196,3 @@ class Reading:
     async def health(self, request: web.Request) -> web.Response:
         """`GET /api/health`."""
         return packed(orjson.dumps(self._board.besides.health))
-
-
-def _not_kept(kind: str, value: str) -> dict[str, Any]:
-    """What is said where nothing was counted: how to ask."""
-    ask = f"vigie explain {kind} {shlex.quote(value)} --store night.db"
-    commands = ["vigie replay POSTS --store night.db", ask]
-    return {"kind": kind, "value": value, "elsewhere": _NOT_KEPT, "commands": commands}

@@ -13,7 +13,7 @@ import msgspec
 
 from detectors.case import Judged
 from detectors.state import pack, unpack
-from streams.stores.sqlite import SHOWN_POSTS
+from streams.stores.rows import SHOWN_POSTS
 
 _FULL_BYTES = 512 * 1024
 """So long a record may become, if it is not of one judgement alone."""

@@ -17,6 +17,9 @@ from streams.sources.opening import InputError
 SEPARATOR = "\x1f"
 """Between several values in one column, and at its ends, so that each can be looked for whole."""
 
+SHOWN_POSTS = 20
+"""Posts that stand by their ids in a judgement."""
+
 State = Literal["met", "not_met", "not_enough_data"]
 PostRow = tuple[str | int | None, ...]
 """A post as its columns, in the order of `Use`."""

@@ -30,7 +30,7 @@ from streams.privacy_settings import RetentionSettings
 from streams.sources.opening import InputError
 from streams.stores import fates
 from streams.stores.reading import Reading
-from streams.stores.rows import Judgement, PostRow, Rule, decoded, joined, paid_columns
+from streams.stores.rows import SHOWN_POSTS, Judgement, PostRow, Rule, decoded, joined, paid_columns
 
 FORMAT = 2
 MINUTE_MS = 60_000
@@ -38,8 +38,6 @@ _HELD = 50_000
 """Rows that are held back, to be written at once, and"""
 _HELD_MS = 5 * MINUTE_MS
 """for how long at most, in event time: who reads while a stream runs is so far behind."""
-SHOWN_POSTS = 20
-"""Posts that stand by their ids in a judgement."""
 _SCHEMA = """
 CREATE TABLE meta (format INTEGER NOT NULL);
 CREATE TABLE posts (
